@@ -1,0 +1,59 @@
+/** What an error means to whoever caused it, independent of the protocol that carries the answer. */
+export type ErrorCategory = "invalid" | "denied" | "not-found" | "conflict" | "exhausted" | "unavailable" | "internal";
+
+/** Every error that leaves Headwater by name: code -> category and what a person reads. docs/errors.md is tested against it. */
+export const ERRORS = {
+  INVALID_REQUEST: { category: "invalid", title: "The request is not valid" },
+  INVALID_CONFIG: { category: "invalid", title: "The configuration is not valid" },
+  MALFORMED_INPUT: { category: "invalid", title: "The input does not follow its format" },
+  UNAUTHENTICATED: { category: "denied", title: "Credentials are missing or wrong" },
+  STREAM_KEY_UNKNOWN: { category: "denied", title: "The stream key is unknown" },
+  ADDRESS_BLOCKED: { category: "denied", title: "Too many wrong keys came from this address" },
+  NOT_FOUND: { category: "not-found", title: "There is nothing at this address" },
+  STREAM_NOT_FOUND: { category: "not-found", title: "No stream has this id" },
+  STREAM_NOT_LIVE: { category: "not-found", title: "The stream is not live" },
+  STREAM_EXISTS: { category: "conflict", title: "A stream with this id exists" },
+  STREAM_BUSY: { category: "conflict", title: "Another publisher is live on this stream" },
+  LIMIT_REACHED: { category: "exhausted", title: "A configured limit is reached" },
+  BITRATE_EXCEEDED: { category: "exhausted", title: "The stream is above the configured bit rate" },
+  UNSUPPORTED_CODEC: { category: "invalid", title: "The codec is not supported" },
+  NOT_IMPLEMENTED: { category: "unavailable", title: "This is not available yet" },
+  PORT_IN_USE: { category: "unavailable", title: "The port is in use" },
+  FFMPEG_MISSING: { category: "unavailable", title: "ffmpeg was not found" },
+  DATA_DIR_UNWRITABLE: { category: "unavailable", title: "The data directory cannot be written" },
+  UNAVAILABLE: { category: "unavailable", title: "The service cannot answer now" },
+  INTERNAL: { category: "internal", title: "Something went wrong inside Headwater" },
+} as const satisfies Record<string, { category: ErrorCategory; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The one error class that callers branch on, by `code` or `category`. `message` names what was wrong, for a person. */
+export class DomainError extends Error {
+  readonly code: ErrorCode;
+  readonly category: ErrorCategory;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message?: string, options?: ErrorOptions & { details?: Record<string, unknown> }) {
+    super(message ?? ERRORS[code].title, options);
+    this.name = "DomainError";
+    this.code = code;
+    this.category = ERRORS[code].category;
+    this.details = options?.details ?? {};
+  }
+}
+
+/**
+ * Bytes from outside broke their format. Ends the session that sent them, never the process.
+ * `byteOffset` counts from the start of what `format` names (a connection, a box, a message).
+ */
+export class MalformedInput extends DomainError {
+  readonly format: string;
+  readonly byteOffset: number;
+
+  constructor(format: string, byteOffset: number, problem: string, options?: ErrorOptions) {
+    super("MALFORMED_INPUT", `${format} at byte ${byteOffset}: ${problem}`, options);
+    this.name = "MalformedInput";
+    this.format = format;
+    this.byteOffset = byteOffset;
+  }
+}

@@ -1,0 +1,26 @@
+import { randomBytes, randomUUID } from "node:crypto";
+
+declare const brand: unique symbol;
+/** Names a stream: a UUID that we made, or the `stream_id` that its creator chose. Safe in a path as it stands. */
+export type StreamId = string & { readonly [brand]: "StreamId" };
+
+const STREAM_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** The id as a `StreamId`, or undefined when it could not stand in a path (1-64 of `A-Z a-z 0-9 _ -`, no leading mark). */
+export function parseStreamId(text: string): StreamId | undefined {
+  return STREAM_ID.test(text) ? (text as StreamId) : undefined;
+}
+
+export function newStreamId(): StreamId {
+  return randomUUID() as StreamId;
+}
+
+/** A fresh stream key with 160 bits of chance, as `sk_` and base64url. Shown once, stored only as a hash. */
+export function newStreamKey(): string {
+  return `sk_${randomBytes(20).toString("base64url")}`;
+}
+
+/** A short id that stands in every object name of one presentation, so that no name is ever used for other bytes. */
+export function newEpoch(): string {
+  return randomBytes(5).toString("hex");
+}

@@ -1,0 +1,118 @@
+import type { Period } from "../live/unit.ts";
+import type { MediaFormat } from "../media/format.ts";
+import type { Ticks } from "../media/timebase.ts";
+
+/** What a stream's owner chose; fixed for the life of a presentation. */
+export interface PackagingOptions {
+  readonly isLowLatency: boolean;
+  readonly segmentTargetMs: number;
+  readonly partTargetMs: number;
+  /** Complete segments listed in a live playlist. */
+  readonly windowSegmentCount: number;
+}
+
+/** CMAF header of the segments that name it. */
+export interface InitSegment {
+  /** Object name within its rendition: `{epoch}-{n}.init.mp4`. */
+  readonly name: string;
+  readonly format: MediaFormat;
+  readonly timescale: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One CMAF chunk: an LL-HLS part, a transfer chunk of LL-DASH. Never changes once it exists. */
+export interface Part {
+  /** `{epoch}-{msn}.{index}.m4s`. */
+  readonly name: string;
+  /** Place within its segment, from 0. */
+  readonly index: number;
+  readonly start: Ticks;
+  readonly duration: Ticks;
+  /** Holds a frame that a decoder can start at. */
+  readonly isIndependent: boolean;
+  /** No media came for this time; there are no bytes. */
+  readonly isGap: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** A CMAF segment: exactly its parts, one after another. Open (growing) until `isComplete`. */
+export interface Segment {
+  /** `{epoch}-{msn}.m4s`. */
+  readonly name: string;
+  /** Media sequence number, from 1; the same instant has the same number in every rendition of the presentation. */
+  readonly msn: number;
+  readonly period: Period;
+  readonly init: InitSegment;
+  /** Earliest presentation time, in ticks of the rendition's timescale, since presentation zero. */
+  readonly start: Ticks;
+  /** Sum of its parts so far; final when complete. */
+  readonly duration: Ticks;
+  readonly parts: readonly Part[];
+  readonly byteLength: number;
+  readonly isComplete: boolean;
+  /** Starts with a frame that a decoder can start at. */
+  readonly isIndependent: boolean;
+  readonly isGap: boolean;
+  /** First of a period other than the presentation's first: EXT-X-DISCONTINUITY stands before it. */
+  readonly isDiscontinuity: boolean;
+  /** Wall clock of its first unit's arrival, ms since the Unix epoch (for `prft`). */
+  readonly arrivedAtMs: number;
+}
+
+/** Bit rates measured over the complete segments of a rendition, container included. */
+export interface MeasuredBitrate {
+  /** Highest over any run of whole segments that lasts 0.5 to 1.5 target durations (HLS §4.1, "peak segment bit rate"). */
+  readonly peakBps: number;
+  readonly averageBps: number;
+}
+
+/** One quality of one medium. `Rendition` objects live as long as their presentation; their fields advance. */
+export interface Rendition {
+  /** Stands in paths: `source`, `720p`, `high`, `audio_source`, `aac_128`. */
+  readonly id: string;
+  readonly kind: "video" | "audio";
+  /** `source` is the publisher's own encoding, untouched. */
+  readonly origin: "source" | "rung";
+  /** Of the newest segment. */
+  readonly format: MediaFormat;
+  readonly timescale: number;
+  readonly bitrate: MeasuredBitrate;
+  /** Frames per second measured over the newest complete segment; undefined for audio. */
+  readonly frameRate: number | undefined;
+  /** For video: the audio rendition that is played beside it. */
+  readonly audioRenditionId: string | undefined;
+  /**
+   * What the live playlist lists: complete segments, oldest first, then the open one when it has a part. Holds every
+   * segment when the presentation keeps all.
+   */
+  readonly segments: readonly Segment[];
+  /** EXT-X-DISCONTINUITY-SEQUENCE of the first listed segment. */
+  readonly discontinuitySequence: number;
+  /** The part that comes next: what EXT-X-PRELOAD-HINT names. */
+  readonly nextPart: { readonly msn: number; readonly index: number; readonly name: string };
+}
+
+/** The renditions of one stream on one timeline. Every playlist and MPD is a pure function of it. */
+export interface Presentation {
+  readonly epoch: string;
+  readonly options: PackagingOptions;
+  /** EXT-X-TARGETDURATION in whole seconds. Never changes. */
+  readonly targetDurationS: number;
+  /** PART-TARGET in ms. Never changes; at least the longest frame seen at the start. */
+  readonly partTargetMs: number;
+  readonly renditions: readonly Rendition[];
+  /** Periods that listed segments belong to, oldest first. */
+  readonly periods: readonly Period[];
+  /** Every segment so far starts with an independent frame. */
+  readonly isIndependent: boolean;
+  /** No more media will come. */
+  readonly isEnded: boolean;
+  /** Wall-clock instant of presentation zero in the first period: availabilityStartTime, never changes. */
+  readonly availabilityStartMs: number;
+}
+
+/** The listed complete segments. */
+export function completeSegments(rendition: Rendition): readonly Segment[] {
+  const { segments } = rendition;
+  return segments.at(-1)?.isComplete === false ? segments.slice(0, -1) : segments;
+}
