@@ -1,3 +1,4 @@
+import type { Emitter } from "../core/emitter.ts";
 import type { Period } from "../live/unit.ts";
 import type { MediaFormat } from "../media/format.ts";
 import type { Ticks } from "../media/timebase.ts";
@@ -115,4 +116,27 @@ export interface Presentation {
 export function completeSegments(rendition: Rendition): readonly Segment[] {
   const { segments } = rendition;
   return segments.at(-1)?.isComplete === false ? segments.slice(0, -1) : segments;
+}
+
+/** What can be fetched under a rendition. `hinted`: the next part, announced and not there yet. */
+export type MediaObject =
+  | { readonly kind: "init"; readonly init: InitSegment }
+  | { readonly kind: "segment"; readonly segment: Segment }
+  | { readonly kind: "part"; readonly part: Part }
+  | { readonly kind: "hinted"; readonly msn: number; readonly index: number };
+
+export interface PresentationEvents {
+  /** A part was added to this rendition, or a segment of it completed. Once per change, after the change. */
+  advance: Rendition;
+  /** A rendition joined or left: the multivariant playlist is another. */
+  renditions: Presentation;
+  /** The last segments are complete, nothing more will come. */
+  ended: Presentation;
+}
+
+/** A presentation that grows, as delivery sees it. */
+export interface LivePresentation extends Presentation {
+  readonly events: Emitter<PresentationEvents>;
+  /** Any object that still can be fetched, listed or not; undefined when it never was or is long gone. */
+  object(renditionId: string, name: string): MediaObject | undefined;
 }
