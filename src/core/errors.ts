@@ -7,6 +7,7 @@ export const ERRORS = {
   INVALID_CONFIG: { category: "invalid", title: "The configuration is not valid" },
   MALFORMED_INPUT: { category: "invalid", title: "The input does not follow its format" },
   UNAUTHENTICATED: { category: "denied", title: "Credentials are missing or wrong" },
+  CROSS_SITE_REQUEST: { category: "denied", title: "A page of another site sent this request" },
   STREAM_KEY_UNKNOWN: { category: "denied", title: "The stream key is unknown" },
   ADDRESS_BLOCKED: { category: "denied", title: "Too many wrong keys came from this address" },
   NOT_FOUND: { category: "not-found", title: "There is nothing at this address" },
