@@ -1,0 +1,58 @@
+/** Response headers as one flat list of name and value by turns: what `writeHead` takes without copying. */
+export type FlatHeaders = readonly string[];
+
+/** What scripts of other origins may read beside the safelisted headers (players compute tune-in and errors from them). */
+const EXPOSED =
+  "Content-Length, Content-Range, Date, Age, ETag, Link, Location, Retry-After, Server-Timing, CMSD-Static, CMSD-Dynamic";
+
+const REQUEST_HEADERS =
+  "Range, If-Range, If-None-Match, If-Modified-Since, Authorization, Content-Type, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
+
+/** For every public resource and its errors: without them a player sees a network error instead of a status. */
+export const PUBLIC_CORS_HEADERS: FlatHeaders = [
+  "Access-Control-Allow-Origin",
+  "*",
+  "Access-Control-Expose-Headers",
+  EXPOSED,
+  "Timing-Allow-Origin",
+  "*",
+];
+
+/** The whole answer (204) to a preflight for a public resource that takes `methods`, e.g. `GET, HEAD, OPTIONS`. */
+export function publicPreflightHeaders(methods: string): FlatHeaders {
+  return [...PUBLIC_CORS_HEADERS, ...permissions(methods)];
+}
+
+/**
+ * For resources that read cookies: the origin is echoed when `isTrusted` takes it, never `*`, and the answer varies by
+ * it. Without an Origin header, or for another origin, only the Vary remains.
+ */
+export function credentialedCorsHeaders(
+  origin: string | undefined,
+  isTrusted: (origin: string) => boolean,
+  preflightMethods?: string,
+): FlatHeaders {
+  if (origin === undefined || origin === "null" || !isTrusted(origin)) return ["Vary", "Origin"];
+  return [
+    "Vary",
+    "Origin",
+    "Access-Control-Allow-Origin",
+    origin,
+    "Access-Control-Allow-Credentials",
+    "true",
+    "Access-Control-Expose-Headers",
+    EXPOSED,
+    ...(preflightMethods === undefined ? [] : permissions(preflightMethods)),
+  ];
+}
+
+function permissions(methods: string): FlatHeaders {
+  return [
+    "Access-Control-Allow-Methods",
+    methods,
+    "Access-Control-Allow-Headers",
+    REQUEST_HEADERS,
+    "Access-Control-Max-Age",
+    "86400",
+  ];
+}
