@@ -106,7 +106,11 @@ export class Broadcast {
     this.#publisher = undefined;
     if (this.#state === "ended") return;
     this.#options.log.info({ reason }, "publisher gone");
-    if (this.#state === "waiting") return this.end(new DomainError("STREAM_NOT_LIVE", "The publisher sent no media"));
+    if (this.#state === "waiting") this.end(new DomainError("STREAM_NOT_LIVE", "The publisher sent no media"));
+    else this.#awaitReturn();
+  }
+
+  #awaitReturn(): void {
     this.#intake.interrupt();
     this.#enter("reconnecting");
     this.#cancelReconnect = this.#options.clock.after(this.#options.reconnectWindowMs, () =>

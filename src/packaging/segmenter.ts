@@ -1,0 +1,387 @@
+import type { Period, Track, Unit } from "../live/unit.ts";
+import { writeChunk } from "../media/cmaf/chunk.ts";
+import { writeInitSegment } from "../media/cmaf/init-segment.ts";
+import { type MediaFormat, sameFormat } from "../media/format.ts";
+import { compareTicks, msToTicks, rescale, type Ticks, ticksToMs } from "../media/timebase.ts";
+import { BitrateMeter } from "./bitrate-meter.ts";
+import type { Boundaries, Boundary } from "./boundaries.ts";
+import { FrameRateMeter } from "./frame-rate-meter.ts";
+import type { InitSegment, MeasuredBitrate, MediaObject, Part, Rendition, Segment } from "./presentation.ts";
+
+const TRACK_ID = 1;
+
+/** What the renditions of one presentation share. */
+export interface SharedTimeline {
+  readonly epoch: string;
+  readonly boundaries: Boundaries;
+  readonly segmentTargetMs: number;
+  /** Longest part, in ms; Infinity when segments are not cut into parts. */
+  readonly partTargetMs: number;
+  readonly windowSegmentCount: number;
+  /** EXT-X-DISCONTINUITY-SEQUENCE of the presentation's first segment. */
+  readonly firstDiscontinuitySequence: number;
+}
+
+export interface SegmenterOptions {
+  readonly id: string;
+  readonly kind: "video" | "audio";
+  readonly origin: "source" | "rung";
+  readonly audioRenditionId: string | undefined;
+  readonly timeline: SharedTimeline;
+  readonly onAdvance: (rendition: Segmenter) => void;
+}
+
+class GrowingSegment implements Segment {
+  readonly name: string;
+  readonly msn: number;
+  readonly period: Period;
+  readonly init: InitSegment;
+  readonly start: Ticks;
+  readonly isIndependent: boolean;
+  readonly isGap: boolean;
+  readonly isDiscontinuity: boolean;
+  readonly arrivedAtMs: number;
+  readonly parts: Part[] = [];
+  duration: Ticks = 0;
+  byteLength = 0;
+  frameCount = 0;
+  isComplete = false;
+
+  constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "isComplete">) {
+    this.name = fields.name;
+    this.msn = fields.msn;
+    this.period = fields.period;
+    this.init = fields.init;
+    this.start = fields.start;
+    this.isIndependent = fields.isIndependent;
+    this.isGap = fields.isGap;
+    this.isDiscontinuity = fields.isDiscontinuity;
+    this.arrivedAtMs = fields.arrivedAtMs;
+  }
+}
+
+/**
+ * Cuts one rendition into CMAF parts and segments, at the boundaries that all renditions share. A part never exceeds
+ * the part target, and ends before a frame that would exceed it; only a frame that is longer by itself does
+ * (docs/adr/0004). A segment is exactly its parts; its bytes are kept once.
+ */
+export class Segmenter implements Rendition {
+  readonly id: string;
+  readonly kind: "video" | "audio";
+  readonly origin: "source" | "rung";
+  readonly audioRenditionId: string | undefined;
+  readonly #timeline: SharedTimeline;
+  readonly #onAdvance: (rendition: Segmenter) => void;
+  readonly #objects = new Map<string, MediaObject>();
+  readonly #bitrate: BitrateMeter;
+  #frameRate: FrameRateMeter | undefined;
+  #inits: InitSegment[] = [];
+  #initCount = 0;
+  #track: Track | undefined;
+  /** Listed segments and, before them, those that left the playlist and can still be fetched. */
+  #kept: GrowingSegment[] = [];
+  #listed: readonly GrowingSegment[] = [];
+  #open: GrowingSegment | undefined;
+  #pending: Unit[] = [];
+  #pendingTicks: Ticks = 0;
+  #sequenceNumber = 0;
+
+  constructor(options: SegmenterOptions) {
+    this.id = options.id;
+    this.kind = options.kind;
+    this.origin = options.origin;
+    this.audioRenditionId = options.audioRenditionId;
+    this.#timeline = options.timeline;
+    this.#onAdvance = options.onAdvance;
+    this.#bitrate = new BitrateMeter(options.timeline.segmentTargetMs);
+  }
+
+  get format(): MediaFormat {
+    return this.#lastInit.format;
+  }
+
+  get timescale(): number {
+    return this.#lastInit.timescale;
+  }
+
+  get bitrate(): MeasuredBitrate {
+    return this.#bitrate.bitrate;
+  }
+
+  get frameRate(): number | undefined {
+    return this.#frameRate?.framesPerSecond;
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#listed;
+  }
+
+  get hasCompleteSegment(): boolean {
+    return this.#listed[0]?.isComplete === true;
+  }
+
+  get discontinuitySequence(): number {
+    const first = this.#listed[0];
+    const base = this.#timeline.firstDiscontinuitySequence;
+    return first ? base + first.period.index - (first.isDiscontinuity ? 1 : 0) : base;
+  }
+
+  get nextPart(): { msn: number; index: number; name: string } {
+    const msn = this.#open?.msn ?? this.#nextMsn;
+    const index = this.#open?.parts.length ?? 0;
+    return { msn, index, name: this.#partName(msn, index) };
+  }
+
+  /** Any object that can be fetched: what is listed, what was, and the part that comes next. */
+  object(name: string): MediaObject | undefined {
+    const found = this.#objects.get(name);
+    if (found) return found;
+    const { msn, index, name: hinted } = this.nextPart;
+    return name === hinted ? { kind: "hinted", msn, index } : undefined;
+  }
+
+  /** Takes the next unit of `period`; units of a period that this rendition has left are dropped. */
+  write(period: Period, unit: Unit): void {
+    if (this.#open && period.index < this.#open.period.index) return;
+    if (!this.#enterSegment(period, unit)) return;
+    this.#cutPartBefore(unit);
+    this.#pending.push(unit);
+    this.#pendingTicks += unit.duration;
+    this.#cutPartAfter(unit);
+  }
+
+  /** Completes the open segment, however short: its period is over, or nothing comes any more. */
+  closeSegment(): void {
+    const open = this.#open;
+    if (!open) return;
+    this.#appendPart();
+    this.#open = undefined;
+    open.isComplete = true;
+    this.#measure(open);
+    this.#list();
+    this.#onAdvance(this);
+  }
+
+  /** Fills every segment up to `msn` (exclusive) that has no media here with a gap, so that the playlist goes on. */
+  fillGaps(untilMsn: number): void {
+    if (this.#open && this.#open.msn < untilMsn) this.closeSegment();
+    while (this.#kept.length > 0 && this.#nextMsn < untilMsn) this.#addGap(this.#nextMsn);
+  }
+
+  get #lastInit(): InitSegment {
+    const init = this.#inits.at(-1);
+    if (!init) throw new Error(`rendition ${this.id} was read before its first unit`);
+    return init;
+  }
+
+  get #nextMsn(): number {
+    return (this.#kept.at(-1)?.msn ?? this.#timeline.boundaries.nextMsn - 1) + 1;
+  }
+
+  #partName(msn: number, index: number): string {
+    return `${this.#timeline.epoch}-${msn}.${index}.m4s`;
+  }
+
+  /** Makes sure that the segment which `unit` belongs to is open. False when the unit belongs to none. */
+  #enterSegment(period: Period, unit: Unit): boolean {
+    const boundary = this.#timeline.boundaries.at(period, unit.dts + unit.cts, unit.track.timescale);
+    if (!boundary) return this.#open?.period === period;
+    if (this.#open && boundary.msn <= this.#open.msn) return true;
+    if (!this.#open && boundary.msn < this.#nextMsn && this.#kept.length > 0) return false;
+    if (this.#kept.length === 0 && !this.#canJoin(boundary, unit)) return false;
+    this.fillGaps(boundary.msn);
+    this.closeSegment();
+    this.#openSegment(boundary, unit);
+    return true;
+  }
+
+  /** Video joins where its frame opens the segment; audio may join anywhere. */
+  #canJoin(boundary: Boundary, unit: Unit): boolean {
+    if (this.kind === "audio") return true;
+    const { timescale } = unit.track;
+    return (
+      unit.isKey && compareTicks(unit.dts + unit.cts - unit.duration, timescale, boundary.start, boundary.timescale) < 0
+    );
+  }
+
+  #openSegment(boundary: Boundary, unit: Unit): void {
+    const segment = new GrowingSegment({
+      name: `${this.#timeline.epoch}-${boundary.msn}.m4s`,
+      msn: boundary.msn,
+      period: boundary.period,
+      init: this.#initFor(unit.track),
+      start: unit.dts,
+      isIndependent: unit.isKey,
+      isGap: false,
+      isDiscontinuity: boundary.isPeriodStart && boundary.period.index > 0,
+      arrivedAtMs: unit.arrivedAtMs,
+    });
+    this.#open = segment;
+    this.#keep(segment);
+  }
+
+  #addGap(msn: number): void {
+    const boundary = this.#timeline.boundaries.get(msn);
+    const end = this.#timeline.boundaries.get(msn + 1);
+    const { timescale } = this;
+    const start = boundary ? scaleStart(boundary, timescale) : (this.#endTicks ?? 0);
+    const segment = new GrowingSegment({
+      name: `${this.#timeline.epoch}-${msn}.m4s`,
+      msn,
+      period: boundary?.period ?? this.#lastKept.period,
+      init: this.#lastInit,
+      start,
+      isIndependent: false,
+      isGap: true,
+      isDiscontinuity: boundary?.isPeriodStart === true && boundary.period.index > 0,
+      arrivedAtMs: 0,
+    });
+    const hasEnd = end && end.period === segment.period;
+    segment.duration = hasEnd
+      ? scaleStart(end, timescale) - start
+      : msToTicks(this.#timeline.segmentTargetMs, timescale);
+    segment.isComplete = true;
+    this.#keep(segment);
+    this.#list();
+    this.#onAdvance(this);
+  }
+
+  get #lastKept(): GrowingSegment {
+    const last = this.#kept.at(-1);
+    if (!last) throw new Error(`rendition ${this.id} has no segment`);
+    return last;
+  }
+
+  get #endTicks(): Ticks | undefined {
+    const last = this.#kept.at(-1);
+    return last && last.start + last.duration;
+  }
+
+  #initFor(track: Track): InitSegment {
+    const last = this.#inits.at(-1);
+    if (
+      last &&
+      (track === this.#track || (last.timescale === track.timescale && sameFormat(last.format, track.format)))
+    ) {
+      this.#track = track;
+      return last;
+    }
+    this.#track = track;
+    const init: InitSegment = {
+      name: `${this.#timeline.epoch}-${this.#initCount++}.init.mp4`,
+      format: track.format,
+      timescale: track.timescale,
+      bytes: writeInitSegment([{ trackId: TRACK_ID, timescale: track.timescale, format: track.format }]),
+    };
+    this.#inits.push(init);
+    this.#objects.set(init.name, { kind: "init", init });
+    if (track.format.kind === "video") this.#frameRate = new FrameRateMeter(declaredRate(track.format.frameRate));
+    return init;
+  }
+
+  #cutPartBefore(unit: Unit): void {
+    if (this.#pending.length > 0 && this.#exceedsPart(this.#pendingTicks + unit.duration)) this.#closePart();
+  }
+
+  /**
+   * Ends the part at once when the next frame will not fit, rather than wait for it: one frame less delay. Not where
+   * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn.
+   */
+  #cutPartAfter(unit: Unit): void {
+    if (this.#exceedsPart(this.#pendingTicks + unit.duration) && !this.#isNearSegmentEnd(unit)) this.#closePart();
+  }
+
+  #exceedsPart(ticks: Ticks): boolean {
+    return ticksToMs(ticks, this.timescale) > this.#timeline.partTargetMs;
+  }
+
+  #isNearSegmentEnd(unit: Unit): boolean {
+    const open = this.#open;
+    if (!open) return false;
+    const previous = this.#kept.at(-2);
+    const { timescale } = this;
+    const expected = previous?.duration ?? msToTicks(this.#timeline.segmentTargetMs, timescale);
+    const next = this.#timeline.boundaries.get(open.msn + 1);
+    const expectedEnd = next ? scaleStart(next, timescale) : open.start + expected;
+    return unit.dts + unit.duration * 2.5 >= expectedEnd;
+  }
+
+  #closePart(): void {
+    this.#appendPart();
+    if (this.#open?.parts.length === 1) this.#list();
+    this.#onAdvance(this);
+  }
+
+  #appendPart(): void {
+    const open = this.#open;
+    const units = this.#pending;
+    const first = units[0];
+    if (!open || !first) return;
+    const index = open.parts.length;
+    const producerReference =
+      index === 0 && this.kind === "video" && this.origin === "source"
+        ? { producerReference: { wallClockMs: first.arrivedAtMs, mediaTime: first.dts } }
+        : {};
+    const part: Part = {
+      name: this.#partName(open.msn, index),
+      index,
+      start: first.dts,
+      duration: this.#pendingTicks,
+      isIndependent: units.some((unit) => unit.isKey),
+      isGap: false,
+      bytes: writeChunk({
+        kind: this.kind,
+        sequenceNumber: ++this.#sequenceNumber,
+        trackId: TRACK_ID,
+        baseDecodeTime: first.dts,
+        samples: units,
+        isSegmentStart: index === 0,
+        ...producerReference,
+      }),
+    };
+    this.#pending = [];
+    this.#pendingTicks = 0;
+    open.parts.push(part);
+    open.duration = part.start + part.duration - open.start;
+    open.byteLength += part.bytes.byteLength;
+    open.frameCount += units.length;
+    this.#objects.set(part.name, { kind: "part", part });
+  }
+
+  #keep(segment: GrowingSegment): void {
+    this.#kept.push(segment);
+    if (!segment.isGap) this.#objects.set(segment.name, { kind: "segment", segment });
+  }
+
+  #measure(segment: GrowingSegment): void {
+    this.#bitrate.add(ticksToMs(segment.duration, this.timescale), segment.byteLength);
+    this.#frameRate?.add(segment.frameCount, segment.duration / this.timescale);
+  }
+
+  /** Moves the window; what left it stays for as long again, as HLS §6.2.2 demands. */
+  #list(): void {
+    const { windowSegmentCount } = this.#timeline;
+    const isOpenListed = this.#open !== undefined && this.#open.parts.length > 0;
+    const kept = this.#open && !isOpenListed ? this.#kept.slice(0, -1) : this.#kept;
+    this.#listed = kept.slice(-(windowSegmentCount + (isOpenListed ? 1 : 0)));
+    while (this.#kept.length > windowSegmentCount * 2 + 2) this.#forget(this.#kept.shift());
+  }
+
+  #forget(segment: GrowingSegment | undefined): void {
+    if (!segment) return;
+    this.#objects.delete(segment.name);
+    for (const part of segment.parts) this.#objects.delete(part.name);
+    const oldest = this.#kept[0];
+    while (this.#inits.length > 1 && oldest && this.#inits[0] !== oldest.init && segment.init === this.#inits[0]) {
+      this.#objects.delete(this.#inits.shift()?.name ?? "");
+    }
+  }
+}
+
+function scaleStart(boundary: Boundary, timescale: number): Ticks {
+  return rescale(boundary.start, boundary.timescale, timescale);
+}
+
+function declaredRate(rate: { numerator: number; denominator: number } | undefined): number | undefined {
+  return rate && rate.denominator > 0 ? rate.numerator / rate.denominator : undefined;
+}
