@@ -1,0 +1,172 @@
+import {
+  bitrateBps,
+  choice,
+  count,
+  durationMs,
+  ladder,
+  port,
+  type Setting,
+  secret,
+  sizeBytes,
+  text,
+  texts,
+  toggle,
+  webUrl,
+} from "./setting.ts";
+
+/**
+ * Every setting, by group. Everything that is said of one anywhere (file, variable, flag, docs/config.md) comes from
+ * here. `Ms`, `Bytes` and `Bps` are the units of the code; people write the unit behind the number, so the outer name
+ * goes without.
+ */
+export const SETTINGS = {
+  server: {
+    host: text("0.0.0.0", { doc: "Address that every listener binds.", variable: "HEADWATER_HOST" }),
+    dataDir: text("./data", {
+      doc: "Directory that holds the catalog and generated secrets. Made when it is missing.",
+      variable: "HEADWATER_DATA_DIR",
+    }),
+    publicUrl: webUrl({
+      doc: "Where viewers reach this server, when that is not the address it binds: behind a proxy, for instance.",
+      variable: "HEADWATER_PUBLIC_URL",
+    }),
+  },
+  http: {
+    port: port(8080, { doc: "Port of studio, API and media." }),
+    corsAllowedOrigins: texts(["*"], { doc: "Origins whose pages may play from here; `*` is every one." }),
+    maxConnections: count(20_000, 1, 1_000_000, { doc: "Open HTTP connections; more are refused." }),
+    maxHeldRequests: count(10_000, 1, 1_000_000, {
+      doc: "Requests that may wait at once for a part that is not there yet; more get 503.",
+    }),
+    maxJsonBodyBytes: sizeBytes("1MiB", "1KiB", "64MiB", { doc: "Largest JSON body of a request." }),
+  },
+  rtmp: {
+    port: port(1935, { doc: "Port that encoders publish to." }),
+    maxConnections: count(50, 1, 100_000, { doc: "Publishers that may be connected at once." }),
+    maxPendingConnections: count(100, 1, 100_000, {
+      doc: "Connections that have not shown a right key yet; more are refused.",
+    }),
+    maxBitrateBps: bitrateBps("20Mbps", "100kbps", "1Gbps", { doc: "A publisher that stays above it is cut off." }),
+    maxMessageBytes: sizeBytes("10MiB", "64KiB", "64MiB", { doc: "Largest RTMP message; the biggest frame must fit." }),
+    chunkSizeBytes: sizeBytes("64KiB", "128B", "1MiB", { doc: "Size of the chunks that we send." }),
+    handshakeTimeoutMs: durationMs("10s", "1s", "2min", {
+      doc: "From connecting to publishing; who needs longer is cut off.",
+    }),
+    idleTimeoutMs: durationMs("30s", "2s", "10min", { doc: "A publisher that sends nothing for so long is cut off." }),
+  },
+  live: {
+    maxConcurrentStreams: count(5, 1, 10_000, { doc: "Broadcasts that may be live at once." }),
+    reconnectWindowMs: durationMs("15s", "0s", "10min", {
+      doc: "How long a broadcast waits for its publisher to come back before it ends.",
+    }),
+    staleTakeoverAfterMs: durationMs("3s", "500ms", "1min", {
+      doc: "A second publisher takes a live key over when the first has sent no media for so long.",
+    }),
+    staleThresholdMs: durationMs("10min", "10s", "24h", {
+      doc: "A stream with heartbeats is stale when the last one is older than this.",
+    }),
+    cleanupIntervalMs: durationMs("5min", "1s", "24h", {
+      doc: "How often stale streams and expired media are cleared.",
+    }),
+    endedRetentionMs: durationMs("60min", "0s", "24h", { doc: "How long an ended broadcast can still be played." }),
+  },
+  packaging: {
+    lowLatency: toggle(true, { doc: "LL-HLS parts and LL-DASH chunks for streams that do not say otherwise." }),
+    partDurationMs: durationMs("500ms", "200ms", "2s", { doc: "Length of a part." }),
+    segmentDurationMs: durationMs("2s", "1s", "10s", { doc: "Length of a segment of a low-latency stream." }),
+    windowSegmentCount: count(10, 3, 1000, { doc: "Segments in the playlist of a low-latency stream." }),
+    plainSegmentDurationMs: durationMs("6s", "1s", "10s", { doc: "Length of a segment without low latency." }),
+    plainWindowSegmentCount: count(5, 3, 1000, { doc: "Segments in the playlist without low latency." }),
+  },
+  transcode: {
+    enabled: toggle(true, { doc: "Make the ladder's rungs; without it only the source's own quality is served." }),
+    encoder: choice("libx264", ["libx264", "h264_vaapi", "h264_nvenc", "h264_qsv"], {
+      doc: "FFmpeg encoder of the rungs.",
+      variable: "HEADWATER_ENCODER",
+    }),
+    preset: choice("veryfast", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"], {
+      doc: "Preset of libx264. `medium` needs about three times the processor time of `veryfast` for a few per cent of bit rate: live, that is more rungs lost than quality won.",
+    }),
+    keyframeIntervalMs: durationMs("2s", "500ms", "10s", { doc: "Distance of the rungs' keyframes." }),
+    ladder: ladder(
+      [
+        {
+          name: "high",
+          width: 1920,
+          height: 1080,
+          videoBps: 3_500_000,
+          audioBps: 128_000,
+          profile: "high",
+          level: "4.1",
+        },
+        {
+          name: "medium",
+          width: 1280,
+          height: 720,
+          videoBps: 2_000_000,
+          audioBps: 128_000,
+          profile: "main",
+          level: "3.1",
+        },
+        { name: "low", width: 854, height: 480, videoBps: 1_000_000, audioBps: 96_000, profile: "main", level: "3.0" },
+      ],
+      { doc: "Rungs for streams that name no qualities, highest first. None is made above the source's own size." },
+    ),
+    behindAfterMs: durationMs("10s", "1s", "2min", {
+      doc: "The top rung is shed when the encoder is behind for so long.",
+    }),
+    vaapiDevice: text("/dev/dri/renderD128", { doc: "Render node of `h264_vaapi` and `h264_qsv`." }),
+    ffmpegPath: text("ffmpeg", { doc: "The ffmpeg program: a path, or a name that PATH finds." }),
+  },
+  access: {
+    adminToken: secret({
+      doc: "Bearer token of the API and the studio. Generated on first start and kept in the data directory when unset.",
+      variable: "HEADWATER_ADMIN_TOKEN",
+    }),
+    bruteForceAttempts: count(5, 1, 1000, { doc: "Wrong stream keys from one address before it is blocked." }),
+    bruteForceWindowMs: durationMs("60s", "1s", "1h", { doc: "Time in which the wrong keys are counted." }),
+    bruteForceBlockMs: durationMs("5min", "1s", "24h", { doc: "How long an address stays blocked." }),
+  },
+  observe: {
+    logLevel: choice("info", ["trace", "debug", "info", "warn", "error", "silent"], {
+      doc: "The least grave lines that are logged.",
+      variable: "HEADWATER_LOG_LEVEL",
+    }),
+    logFormat: choice("json", ["json", "text"], { doc: "JSON for machines or text for people." }),
+  },
+} as const satisfies Record<string, Record<string, Setting<unknown>>>;
+
+type Values<Group> = { readonly [Key in keyof Group]: Group[Key] extends Setting<infer Value> ? Value : never };
+
+/** What Headwater runs with: the value of every setting, frozen. */
+export type Config = { readonly [Group in keyof typeof SETTINGS]: Values<(typeof SETTINGS)[Group]> };
+
+/** A setting with the names that people write. */
+export interface NamedSetting {
+  readonly setting: Setting<unknown>;
+  readonly group: string;
+  /** As `Config` has it. */
+  readonly key: string;
+  /** As headwater.toml has it: `packaging.part_duration`. */
+  readonly path: string;
+  /** `HEADWATER_PACKAGING_PART_DURATION` */
+  readonly variable: string;
+  /** `--packaging-part-duration` */
+  readonly flag: string;
+}
+
+/** All settings, in the order of the table. */
+export const NAMED_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).flatMap(([group, settings]) =>
+  Object.entries<Setting<unknown>>(settings).map(([key, setting]) => name(group, key, setting)),
+);
+
+function name(group: string, key: string, setting: Setting<unknown>): NamedSetting {
+  const path = `${group}.${snakeCase(key.replace(/(Ms|Bytes|Bps)$/, ""))}`;
+  const variable = setting.variable ?? `HEADWATER_${path.replace(".", "_").toUpperCase()}`;
+  const flag = `--${variable.replace("HEADWATER_", "").toLowerCase().replaceAll("_", "-")}`;
+  return { setting, group, key, path, variable, flag };
+}
+
+function snakeCase(camelCase: string): string {
+  return camelCase.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+}
