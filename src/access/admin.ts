@@ -146,7 +146,7 @@ export class AdminAccess {
   #refuseBlocked(address: string): void {
     const blockedForMs = this.#guard.blockedForMs(address);
     if (blockedForMs === 0) return;
-    throw new DomainError("ADDRESS_BLOCKED", undefined, { details: { retry_after_ms: Math.ceil(blockedForMs) } });
+    throw new DomainError("ADDRESS_BLOCKED", undefined, { details: { retry_after_s: Math.ceil(blockedForMs / 1000) } });
   }
 
   #spendLoginToken(token: string): boolean {
