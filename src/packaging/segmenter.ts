@@ -330,7 +330,6 @@ export class Segmenter implements Rendition {
       isIndependent: units.some((unit) => unit.isKey),
       isGap: false,
       bytes: writeChunk({
-        kind: this.kind,
         sequenceNumber: ++this.#sequenceNumber,
         trackId: TRACK_ID,
         baseDecodeTime: first.dts,
