@@ -139,16 +139,17 @@ test("advises against a long keyframe interval", () => {
   const encoder = both();
   encoder.run(25, { gopFrames: 300 });
   assert.deepEqual(encoder.only(), {
-    code: "long-gop",
+    code: "long_gop",
     severity: "warning",
-    text: "Keyframes come every 10.0 s; set the keyframe interval to 2 s so that viewers start sooner and stay close to live.",
+    message:
+      "Keyframes come every 10.0 s; set the keyframe interval to 2 s so that viewers start sooner and stay close to live.",
   });
 });
 
 test("sees a long keyframe interval before it ends, and forgets it a minute after it was mended", () => {
   const encoder = both();
   encoder.run(3, { gopFrames: 9999 });
-  assert.deepEqual(encoder.codes(), ["long-gop"]);
+  assert.deepEqual(encoder.codes(), ["long_gop"]);
   encoder.run(66);
   assert.deepEqual(encoder.codes(), []);
 });
@@ -163,9 +164,9 @@ test("says what B-frames cost", () => {
   const encoder = both();
   // I P b b, decoding order, 30 fps: the keyframe waits two frames, each b none.
   encoder.run(10, { cts: [6000, 9000, 0, 0] });
-  const { code, severity, text } = encoder.only();
-  assert.deepEqual([code, severity], ["b-frames", "info"]);
-  assert.match(text, /add 67 ms of delay/);
+  const { code, severity, message } = encoder.only();
+  assert.deepEqual([code, severity], ["b_frames", "info"]);
+  assert.match(message, /add 67 ms of delay/);
 });
 
 test("says nothing of a constant composition offset", () => {
@@ -178,11 +179,11 @@ test("notes that a stream has no audio, or no video", () => {
   const silent = new Encoder();
   silent.begin({ video: VIDEO });
   silent.run(5, { audio: false });
-  assert.equal(silent.only().code, "no-audio");
+  assert.equal(silent.only().code, "no_audio");
   const blind = new Encoder();
   blind.begin({ audio: AUDIO });
   for (let i = 0; i < 100; i++) blind.sound();
-  assert.equal(blind.only().code, "no-video");
+  assert.equal(blind.only().code, "no_video");
 });
 
 test("tells when one medium stops while the other goes on", () => {
@@ -190,23 +191,23 @@ test("tells when one medium stops while the other goes on", () => {
   encoder.run(10);
   encoder.run(4, { audio: false });
   const stopped = encoder.health.sentences()[0];
-  assert.deepEqual([stopped?.code, stopped?.severity], ["audio-stopped", "error"]);
-  assert.match(stopped?.text ?? "", /for 4\.\d s/);
+  assert.deepEqual([stopped?.code, stopped?.severity], ["audio_stopped", "error"]);
+  assert.match(stopped?.message ?? "", /for 4\.\d s/);
 });
 
 test("tells when audio of a period never comes", () => {
   const encoder = both();
   encoder.run(4, { audio: false });
-  assert.deepEqual(encoder.codes(), ["audio-stopped"]);
+  assert.deepEqual(encoder.codes(), ["audio_stopped"]);
 });
 
 test("names the bit rate that is above the limit", () => {
   const encoder = both({ maxBitrateBps: 2_000_000 });
   encoder.run(6);
   assert.deepEqual(encoder.only(), {
-    code: "bitrate-above-limit",
+    code: "bitrate_above_limit",
     severity: "error",
-    text: "The stream takes 3.1 Mbit/s, the limit is 2.0 Mbit/s; lower the bit rate.",
+    message: "The stream takes 3.1 Mbit/s, the limit is 2.0 Mbit/s; lower the bit rate.",
   });
 });
 
@@ -217,7 +218,7 @@ test("notices frames that are longer than a part", () => {
     encoder.clock.advance(1000);
     encoder.frame({ frameTicks: 90_000, isKey: true });
   }
-  assert.deepEqual(encoder.codes(), ["frames-longer-than-part", "no-audio"]);
+  assert.deepEqual(encoder.codes(), ["frames_longer_than_part", "no_audio"]);
 });
 
 test("estimates how many frames the encoder dropped", () => {
@@ -229,8 +230,8 @@ test("estimates how many frames the encoder dropped", () => {
     encoder.frame({ frameTicks, isKey: i % 30 === 0 });
   }
   const [missing] = encoder.health.sentences();
-  assert.equal(missing?.code, "frames-missing");
-  assert.match(missing?.text ?? "", /^About 10 % of the frames are missing/);
+  assert.equal(missing?.code, "frames_missing");
+  assert.match(missing?.message ?? "", /^About 10 % of the frames are missing/);
 });
 
 test("tells a varying frame rate from the rounding of milliseconds", () => {
@@ -244,9 +245,9 @@ test("tells a varying frame rate from the rounding of milliseconds", () => {
     }
     return encoder.codes();
   };
-  assert.deepEqual(encode([2970, 3060, 2970]), ["no-audio"]);
-  assert.deepEqual(encode([720, 720, 810]), ["no-audio"]);
-  assert.deepEqual(encode([3000, 3000, 1500, 3000, 4300]), ["no-audio", "irregular-frame-rate"]);
+  assert.deepEqual(encode([2970, 3060, 2970]), ["no_audio"]);
+  assert.deepEqual(encode([720, 720, 810]), ["no_audio"]);
+  assert.deepEqual(encode([3000, 3000, 1500, 3000, 4300]), ["no_audio", "irregular_frame_rate"]);
 });
 
 test("tells an upload that stalls", () => {
@@ -254,9 +255,9 @@ test("tells an upload that stalls", () => {
   encoder.run(20);
   encoder.clock.advance(2500);
   encoder.run(1);
-  const { code, text } = encoder.only();
-  assert.equal(code, "upload-stalls");
-  assert.match(text, /up to 2\.5 s late/);
+  const { code, message } = encoder.only();
+  assert.equal(code, "upload_stalls");
+  assert.match(message, /up to 2\.5 s late/);
   encoder.run(75);
   assert.deepEqual(encoder.codes(), []);
 });
@@ -276,8 +277,8 @@ test("tells an encoder that sends faster than real time", () => {
     encoder.frame({ isKey: i % 60 === 0 });
     encoder.sound();
   }
-  assert.ok(encoder.codes().includes("faster-than-real-time"));
-  assert.ok(!encoder.codes().includes("upload-stalls"));
+  assert.ok(encoder.codes().includes("faster_than_real_time"));
+  assert.ok(!encoder.codes().includes("upload_stalls"));
 });
 
 test("tells audio and video that arrive apart", () => {
@@ -285,7 +286,7 @@ test("tells audio and video that arrive apart", () => {
   for (let i = 0; i < 45; i++) encoder.frame({ isKey: i === 0 });
   encoder.run(8, { audio: false });
   for (let i = 0; i < 380; i++) encoder.sound();
-  assert.ok(encoder.codes().includes("apart-in-time"));
+  assert.ok(encoder.codes().includes("apart_in_time"));
 });
 
 test("counts reconnects for ten minutes and measures nothing while the encoder is away", () => {
@@ -296,7 +297,7 @@ test("counts reconnects for ten minutes and measures nothing while the encoder i
   assert.deepEqual(encoder.codes(), []);
   encoder.begin({ video: VIDEO, audio: AUDIO });
   encoder.run(1);
-  assert.match(encoder.only().text, /came back once in the last ten minutes/);
+  assert.match(encoder.only().message, /came back once in the last ten minutes/);
   encoder.run(60);
   assert.deepEqual(encoder.codes(), ["reconnects"]);
   encoder.clock.advance(600_000);
@@ -312,38 +313,38 @@ test("tells settings that change in mid-stream, but not a mere gap", () => {
   assert.deepEqual(encoder.codes(), []);
   encoder.begin({ video: { ...VIDEO, format: { ...VIDEO_FORMAT, width: 1920, height: 1080 } }, audio: AUDIO });
   encoder.run(1);
-  assert.deepEqual(encoder.codes(), ["settings-changed"]);
+  assert.deepEqual(encoder.codes(), ["settings_changed"]);
 });
 
 test("passes on what it is told, the worst first, and forgets it after a minute", () => {
   const encoder = both();
   encoder.run(3);
-  encoder.health.note({ kind: "timestamp-jump", jumpMs: -12_300 });
-  encoder.health.note({ kind: "publisher-refused", remoteAddress: "203.0.113.5" });
-  encoder.health.note({ kind: "encoder-behind", behindMs: 11_000 });
-  encoder.health.note({ kind: "encoder-restarted" });
-  encoder.health.note({ kind: "rungs-shed", renditions: ["high", "medium"] });
+  encoder.health.note({ kind: "timestamp_jump", jumpMs: -12_300 });
+  encoder.health.note({ kind: "publisher_refused", remoteAddress: "203.0.113.5" });
+  encoder.health.note({ kind: "encoder_behind", behindMs: 11_000 });
+  encoder.health.note({ kind: "encoder_restarted" });
+  encoder.health.note({ kind: "rungs_shed", renditions: ["high", "medium"] });
   const sentences = encoder.health.sentences();
   assert.deepEqual(
     sentences.map(({ severity }) => severity),
     ["warning", "warning", "warning", "warning", "info"],
   );
-  const said = sentences.map(({ text }) => text).join("\n");
+  const said = sentences.map(({ message }) => message).join("\n");
   assert.match(said, /jumped by 12\.3 s;/);
   assert.match(said, /from 203\.0\.113\.5 was refused once/);
   assert.match(said, /encodes 11\.0 s behind/);
   assert.match(said, /restarted once/);
   assert.match(said, /^high, medium are switched off/m);
   encoder.run(66);
-  assert.deepEqual(encoder.codes(), ["rungs-shed"]);
-  encoder.health.note({ kind: "rungs-shed", renditions: [] });
+  assert.deepEqual(encoder.codes(), ["rungs_shed"]);
+  encoder.health.note({ kind: "rungs_shed", renditions: [] });
   assert.deepEqual(encoder.codes(), []);
 });
 
 test("stops saying that the encoder is behind once it has caught up", () => {
   const encoder = both();
-  encoder.health.note({ kind: "encoder-behind", behindMs: 11_000 });
-  assert.deepEqual(encoder.codes(), ["encoder-behind"]);
-  encoder.health.note({ kind: "encoder-behind", behindMs: 0 });
+  encoder.health.note({ kind: "encoder_behind", behindMs: 11_000 });
+  assert.deepEqual(encoder.codes(), ["encoder_behind"]);
+  encoder.health.note({ kind: "encoder_behind", behindMs: 0 });
   assert.deepEqual(encoder.codes(), []);
 });

@@ -5,26 +5,26 @@ import { SlidingWindow } from "./sliding-window.ts";
 import type { LiveReader, Period, Unit } from "./unit.ts";
 
 export type HealthCode =
-  | "bitrate-above-limit"
-  | "no-video"
-  | "no-audio"
-  | "video-stopped"
-  | "audio-stopped"
-  | "long-gop"
-  | "frames-longer-than-part"
-  | "frames-missing"
-  | "irregular-frame-rate"
-  | "upload-stalls"
-  | "faster-than-real-time"
-  | "apart-in-time"
-  | "timestamp-jump"
+  | "bitrate_above_limit"
+  | "no_video"
+  | "no_audio"
+  | "video_stopped"
+  | "audio_stopped"
+  | "long_gop"
+  | "frames_longer_than_part"
+  | "frames_missing"
+  | "irregular_frame_rate"
+  | "upload_stalls"
+  | "faster_than_real_time"
+  | "apart_in_time"
+  | "timestamp_jump"
   | "reconnects"
-  | "settings-changed"
-  | "encoder-behind"
-  | "rungs-shed"
-  | "encoder-restarted"
-  | "publisher-refused"
-  | "b-frames";
+  | "settings_changed"
+  | "encoder_behind"
+  | "rungs_shed"
+  | "encoder_restarted"
+  | "publisher_refused"
+  | "b_frames";
 
 export type HealthSeverity = "error" | "warning" | "info";
 
@@ -33,18 +33,18 @@ export interface HealthSentence {
   readonly code: HealthCode;
   /** error: viewers notice; warning: they may; info: worth knowing. */
   readonly severity: HealthSeverity;
-  readonly text: string;
+  readonly message: string;
 }
 
 /** What the media themselves don't show. */
 export type HealthEvent =
-  | { readonly kind: "timestamp-jump"; readonly jumpMs: number }
-  | { readonly kind: "publisher-refused"; readonly remoteAddress: string }
+  | { readonly kind: "timestamp_jump"; readonly jumpMs: number }
+  | { readonly kind: "publisher_refused"; readonly remoteAddress: string }
   /** How far the ladder's encoder is behind the source; 0 when it has caught up. */
-  | { readonly kind: "encoder-behind"; readonly behindMs: number }
-  | { readonly kind: "encoder-restarted" }
+  | { readonly kind: "encoder_behind"; readonly behindMs: number }
+  | { readonly kind: "encoder_restarted" }
   /** All renditions that are not made at present, by name; empty when all are back. */
-  | { readonly kind: "rungs-shed"; readonly renditions: readonly string[] };
+  | { readonly kind: "rungs_shed"; readonly renditions: readonly string[] };
 
 export interface StreamHealthOptions {
   readonly clock: Clock;
@@ -139,21 +139,21 @@ export class StreamHealth implements LiveReader {
   note(event: HealthEvent): void {
     const nowMs = this.#clock.monotonicMs();
     switch (event.kind) {
-      case "timestamp-jump":
+      case "timestamp_jump":
         this.#jumps.add(Math.abs(event.jumpMs), nowMs);
         break;
-      case "publisher-refused":
+      case "publisher_refused":
         this.#refusals.add(1, nowMs);
         this.#refusedAddress = event.remoteAddress;
         break;
-      case "encoder-behind":
+      case "encoder_behind":
         if (event.behindMs > 0) this.#behind.add(event.behindMs, nowMs);
         else this.#behind.clear();
         break;
-      case "encoder-restarted":
+      case "encoder_restarted":
         this.#restarts.add(1, nowMs);
         break;
-      case "rungs-shed":
+      case "rungs_shed":
         this.#shed = event.renditions;
         break;
     }
@@ -177,7 +177,7 @@ export class StreamHealth implements LiveReader {
     if (jumps.count > 0) {
       const by = `${seconds(jumps.max)}${jumps.count > 1 ? ` at most, ${jumps.count} times in the last minute` : ""}`;
       said.push(
-        warning("timestamp-jump", `The encoder's clock jumped by ${by}; players skip or pause at such a place.`),
+        warning("timestamp_jump", `The encoder's clock jumped by ${by}; players skip or pause at such a place.`),
       );
     }
     const reconnects = this.#reconnects.read(nowMs).count;
@@ -188,13 +188,13 @@ export class StreamHealth implements LiveReader {
     const behind = this.#behind.read(nowMs);
     if (behind.count > 0) {
       const text = `This server encodes ${seconds(behind.max)} behind the source; it has too little computing power for all renditions.`;
-      said.push(warning("encoder-behind", text));
+      said.push(warning("encoder_behind", text));
     }
     if (this.#shed.length > 0) {
       const names = this.#shed.join(", ");
       said.push(
         warning(
-          "rungs-shed",
+          "rungs_shed",
           `${names} ${this.#shed.length > 1 ? "are" : "is"} switched off to keep up; the others stay live.`,
         ),
       );
@@ -202,17 +202,17 @@ export class StreamHealth implements LiveReader {
     const restarts = this.#restarts.read(nowMs).count;
     if (restarts > 0) {
       const text = `The server's encoder failed and was restarted ${times(restarts)} in the last minute; the source as it came was not touched.`;
-      said.push(warning("encoder-restarted", text));
+      said.push(warning("encoder_restarted", text));
     }
     const changes = this.#changes.read(nowMs).count;
     if (changes > 0) {
       const text = `The encoder changed its settings ${times(changes)} in the last minute; some players stop for a moment.`;
-      said.push(info("settings-changed", text));
+      said.push(info("settings_changed", text));
     }
     const refusals = this.#refusals.read(nowMs).count;
     if (refusals > 0) {
       const from = `from ${this.#refusedAddress} was refused ${times(refusals)} in the last minute`;
-      said.push(info("publisher-refused", `A second encoder ${from}: this stream is already live.`));
+      said.push(info("publisher_refused", `A second encoder ${from}: this stream is already live.`));
     }
     return said;
   }
@@ -286,8 +286,8 @@ class PeriodHealth {
 
   #missingTrack(): HealthSentence | undefined {
     if (!this.#audio)
-      return info("no-audio", "There is no audio; if there should be, check the encoder's audio source.");
-    if (!this.#video) return info("no-video", "There is no video; viewers hear sound alone.");
+      return info("no_audio", "There is no audio; if there should be, check the encoder's audio source.");
+    if (!this.#video) return info("no_video", "There is no video; viewers hear sound alone.");
     return undefined;
   }
 
@@ -296,10 +296,10 @@ class PeriodHealth {
     const videoAgoMs = nowMs - this.#video.lastArrivalMs;
     const audioAgoMs = nowMs - this.#audio.lastArrivalMs;
     if (audioAgoMs - videoAgoMs > SILENCE_MS) {
-      return problem("audio-stopped", `No audio has come for ${seconds(audioAgoMs)}, while video goes on.`);
+      return problem("audio_stopped", `No audio has come for ${seconds(audioAgoMs)}, while video goes on.`);
     }
     if (videoAgoMs - audioAgoMs > SILENCE_MS) {
-      return problem("video-stopped", `No video has come for ${seconds(videoAgoMs)}, while audio goes on.`);
+      return problem("video_stopped", `No video has come for ${seconds(videoAgoMs)}, while audio goes on.`);
     }
     return undefined;
   }
@@ -308,13 +308,13 @@ class PeriodHealth {
     const stallMs = this.#stalls.read(nowMs).max;
     if (stallMs > 1000) {
       const text = `Media came up to ${seconds(stallMs)} late in the last minute: the upload is too slow or stalls. Lower the bit rate, or use a wired connection.`;
-      return warning("upload-stalls", text);
+      return warning("upload_stalls", text);
     }
     const rushMs = this.#rushes.read(nowMs).max;
     if (rushMs <= 5000) return undefined;
     const text =
       "The encoder sends faster than real time, so viewers miss parts; with ffmpeg put -re before the input.";
-    return warning("faster-than-real-time", text);
+    return warning("faster_than_real_time", text);
   }
 }
 
@@ -397,7 +397,7 @@ function aboveLimit(figures: SourceFigures, { maxBitrateBps }: StreamHealthOptio
   if (maxBitrateBps === undefined || figures.bitrateBps <= maxBitrateBps) return undefined;
   const [is, limit] = [megabits(figures.bitrateBps), megabits(maxBitrateBps)];
   return problem(
-    "bitrate-above-limit",
+    "bitrate_above_limit",
     `The stream takes ${is} Mbit/s, the limit is ${limit} Mbit/s; lower the bit rate.`,
   );
 }
@@ -405,7 +405,7 @@ function aboveLimit(figures: SourceFigures, { maxBitrateBps }: StreamHealthOptio
 function longGop({ video }: SourceFigures, { segmentDurationMs }: StreamHealthOptions): HealthSentence | undefined {
   if (!video || video.gopMs <= segmentDurationMs * 1.1) return undefined;
   const advice = `set the keyframe interval to ${shortSeconds(Math.min(segmentDurationMs, 2000))} so that viewers start sooner and stay close to live.`;
-  return warning("long-gop", `Keyframes come every ${seconds(video.gopMs)}; ${advice}`);
+  return warning("long_gop", `Keyframes come every ${seconds(video.gopMs)}; ${advice}`);
 }
 
 function apart({ videoLeadMs }: SourceFigures, ageMs: number): HealthSentence | undefined {
@@ -413,7 +413,7 @@ function apart({ videoLeadMs }: SourceFigures, ageMs: number): HealthSentence | 
   const late = videoLeadMs > 0 ? "Audio comes" : "Video comes";
   const other = videoLeadMs > 0 ? "video" : "audio";
   const text = `${late} ${seconds(Math.abs(videoLeadMs))} after the ${other} it belongs to, which adds as much delay; check the encoder's sync offset.`;
-  return warning("apart-in-time", text);
+  return warning("apart_in_time", text);
 }
 
 function reordered({ video }: SourceFigures): HealthSentence | undefined {
@@ -421,14 +421,14 @@ function reordered({ video }: SourceFigures): HealthSentence | undefined {
   if (!video || video.reorderMs < 2) return undefined;
   const cost = `they add ${Math.round(video.reorderMs)} ms of delay`;
   return info(
-    "b-frames",
+    "b_frames",
     `The encoder uses B-frames; ${cost}. For the least delay set them to 0 (x264: tune zerolatency).`,
   );
 }
 
 function slowFrames(typicalMs: number, partDurationMs: number): HealthSentence {
   const text = `Frames come every ${Math.round(typicalMs)} ms, more slowly than parts of ${partDurationMs} ms can be filled; raise the frame rate or make parts longer.`;
-  return warning("frames-longer-than-part", text);
+  return warning("frames_longer_than_part", text);
 }
 
 /** Frames that stand for two or more: what an encoder leaves out when its machine or network is too slow. */
@@ -437,7 +437,7 @@ function missingFrames(frames: Float64Array, typicalMs: number): HealthSentence 
   const share = missingCount / (frames.length + missingCount);
   if (share < 0.01) return undefined;
   const text = `About ${Math.max(1, Math.round(share * 100))} % of the frames are missing: the encoder drops them. Lower its bit rate, resolution or preset.`;
-  return warning("frames-missing", text);
+  return warning("frames_missing", text);
 }
 
 function irregularFrames(frames: Float64Array, typicalMs: number): HealthSentence | undefined {
@@ -445,7 +445,7 @@ function irregularFrames(frames: Float64Array, typicalMs: number): HealthSentenc
   if (oddCount / frames.length < 0.05) return undefined;
   const [shortest, longest] = [frames[0] ?? typicalMs, frames.at(-1) ?? typicalMs];
   const range = `between ${Math.round(1000 / longest)} and ${Math.round(1000 / shortest)} frames a second`;
-  return info("irregular-frame-rate", `The frame rate varies ${range}; set a constant one for smooth playback.`);
+  return info("irregular_frame_rate", `The frame rate varies ${range}; set a constant one for smooth playback.`);
 }
 
 function changed(before: MediaFormat | undefined, after: MediaFormat | undefined): boolean {
@@ -456,16 +456,16 @@ function changedAudio(before: Period, after: Period): boolean {
   return changed(before.audio?.format, after.audio?.format);
 }
 
-function problem(code: HealthCode, text: string): HealthSentence {
-  return { code, severity: "error", text };
+function problem(code: HealthCode, message: string): HealthSentence {
+  return { code, severity: "error", message };
 }
 
-function warning(code: HealthCode, text: string): HealthSentence {
-  return { code, severity: "warning", text };
+function warning(code: HealthCode, message: string): HealthSentence {
+  return { code, severity: "warning", message };
 }
 
-function info(code: HealthCode, text: string): HealthSentence {
-  return { code, severity: "info", text };
+function info(code: HealthCode, message: string): HealthSentence {
+  return { code, severity: "info", message };
 }
 
 function seconds(ms: number): string {
