@@ -1,0 +1,72 @@
+import type {
+  CreatedStream,
+  CreateStream,
+  KeyGrant,
+  Playback,
+  ServerFacts,
+  StreamDetails,
+  StreamPage,
+} from "./model.ts";
+import { ApiProblem, problemOf } from "./problem.ts";
+
+interface Call {
+  method?: "GET" | "POST" | "DELETE";
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+async function send(path: string, { method = "GET", body, signal }: Call): Promise<Response> {
+  const init: RequestInit = { method, headers: { accept: "application/json" }, credentials: "same-origin" };
+  if (signal !== undefined) init.signal = signal;
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { accept: "application/json", "content-type": "application/json" };
+  }
+  try {
+    return await fetch(path, init);
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiProblem(0, "No answer", "The server does not answer. It may be restarting.", { cause });
+  }
+}
+
+async function call<Answer>(path: string, options: Call = {}): Promise<Answer> {
+  const response = await send(path, options);
+  const text = await response.text();
+  const body = text === "" ? undefined : parsed(text);
+  if (!response.ok) throw problemOf(response.status, body);
+  return body as Answer;
+}
+
+/** The JSON value, or undefined when a proxy in between answered with something else. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const streamPath = (id: string): string => `/api/v1/streams/${encodeURIComponent(id)}`;
+
+/** Every call throws `ApiProblem`, or the abort reason when its signal aborted. */
+export const api = {
+  /** Exchanges the admin token for a session cookie. */
+  logIn: (token: string) => call<unknown>("/api/v1/login", { method: "POST", body: { token } }),
+  logOut: () => call<unknown>("/api/v1/logout", { method: "POST" }),
+  /** Succeeds when the session cookie is good; 401 otherwise. */
+  session: () => call<unknown>("/api/v1/session"),
+  server: (signal?: AbortSignal) => call<ServerFacts>("/api/v1/server", { signal }),
+  streams: (signal?: AbortSignal, cursor?: string) =>
+    call<StreamPage>(`/api/v1/streams?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal }),
+  stream: (id: string, signal?: AbortSignal) => call<StreamDetails>(streamPath(id), { signal }),
+  create: (stream: CreateStream) => call<CreatedStream>("/api/v1/streams", { method: "POST", body: stream }),
+  remove: (id: string) => call<unknown>(streamPath(id), { method: "DELETE" }),
+  rotateKey: (id: string) => call<KeyGrant>(`${streamPath(id)}/key`, { method: "POST" }),
+  playback: (id: string, signal?: AbortSignal) => call<Playback>(`${streamPath(id)}/playback`, { signal }),
+};
+
+/** Address of the newest still of a stream; `turn` makes it a fresh one. */
+export function thumbnailUrl(id: string, turn: number): string {
+  return `${streamPath(id)}/thumbnail.jpg?t=${turn}`;
+}
