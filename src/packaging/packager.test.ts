@@ -232,6 +232,28 @@ describe("Packager", () => {
     assertSound(packager);
   });
 
+  it("lists time without a publisher as gaps, and goes on after them", () => {
+    const { packager, intake, play, rendition } = setUp();
+    play([H264_360P, AAC_48K], videoUnits({ ...CAMERA, untilMs: 4000 }), audioUnits({ ...CAMERA, untilMs: 4000 }));
+    intake.interrupt();
+    packager.passGap();
+    packager.passGap();
+    play([H264_360P, AAC_48K], videoUnits({ ...CAMERA, untilMs: 4000 }), audioUnits({ ...CAMERA, untilMs: 4000 }));
+    for (const id of ["source", "audio_source"]) {
+      assert.deepEqual(
+        completeSegments(rendition(id)).map((segment) => [segment.msn, segment.isGap, segment.isDiscontinuity]),
+        [
+          [1, false, false],
+          [2, false, false],
+          [3, true, false],
+          [4, true, false],
+          [5, false, true],
+        ],
+      );
+    }
+    assertSound(packager);
+  });
+
   it("moves its window, counts discontinuities that left it, and keeps what left it for as long again", () => {
     const { packager, intake, play, rendition } = setUp({ windowSegmentCount: 3 });
     play([H264_360P], videoUnits({ ...CAMERA, untilMs: 3000 }));

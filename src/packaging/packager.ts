@@ -1,6 +1,6 @@
 import { Emitter } from "../core/emitter.ts";
 import type { LiveReader, Period, Unit } from "../live/unit.ts";
-import { compareTicks, rescale, ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
+import { compareTicks, msToTicks, rescale, ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
 import { Boundaries } from "./boundaries.ts";
 import type { LivePresentation, MediaObject, PackagingOptions, PresentationEvents, Rendition } from "./presentation.ts";
 import { Segmenter, type SharedTimeline } from "./segmenter.ts";
@@ -132,6 +132,19 @@ export class Packager implements LiveReader, LivePresentation {
 
   onInterrupted(): void {
     this.#closeSource();
+  }
+
+  /**
+   * The publisher is away and a target duration has passed: every rendition lists it as a gap, so that players see the
+   * playlist go on (HLS §6.2.1).
+   */
+  passGap(): void {
+    const start = this.#leadEnd;
+    if (!this.#period || !start || !this.isPlayable || this.#isEnded) return;
+    const { msn } = this.#boundaries.add(this.#period, start.ticks, start.timescale);
+    for (const segmenter of this.#segmenters.values()) segmenter.fillGaps(msn + 1);
+    const gapTicks = msToTicks(this.options.segmentTargetMs, start.timescale);
+    this.#leadEnd = { ...start, ticks: start.ticks + gapTicks };
   }
 
   /** The source is over. Rungs may still bring what they have in hand; `finish` ends the presentation. */
