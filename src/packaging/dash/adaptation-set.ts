@@ -1,0 +1,92 @@
+import type { AudioCodec, VideoCodec } from "../../media/format.ts";
+import type { Presentation } from "../presentation.ts";
+import { availabilityTimeOffsetS } from "./latency.ts";
+import { type ListedRendition, representation } from "./representation.ts";
+import { type Element, element } from "./xml.ts";
+
+/** One AdaptationSet for each codec: a player may switch within it. Ids are by codec, so they never change. */
+const SET_IDS = {
+  h264: 1,
+  hevc: 2,
+  av1: 3,
+  vp9: 4,
+  aac: 11,
+  opus: 12,
+  flac: 13,
+  ac3: 14,
+  eac3: 15,
+  mp3: 16,
+} as const satisfies Record<VideoCodec | AudioCodec, number>;
+
+/** The AdaptationSets of one Period, in the order in which the presentation brings their codecs. */
+export function adaptationSets(
+  presentation: Presentation,
+  listed: readonly ListedRendition[],
+  utcTiming: Element,
+): Element[] {
+  const byCodec = Map.groupBy(listed, ({ run }) => run[0].init.format.codec);
+  return [...byCodec.values()].map((members) => adaptationSet(presentation, members, listed, utcTiming));
+}
+
+function adaptationSet(
+  presentation: Presentation,
+  members: readonly ListedRendition[],
+  listed: readonly ListedRendition[],
+  utcTiming: Element,
+): Element {
+  const kind = members[0]?.rendition.kind;
+  return element(
+    "AdaptationSet",
+    {
+      id: members[0] && setId(members[0]),
+      contentType: kind,
+      mimeType: `${kind}/mp4`,
+      lang: kind === "audio" ? "und" : undefined,
+      segmentAlignment: true,
+      startWithSAP: kind === "audio" || presentation.isIndependent ? 1 : undefined,
+      ...largestPicture(members),
+    },
+    [
+      switching(members, listed),
+      kind === "audio" ? element("Role", { schemeIdUri: "urn:mpeg:dash:role:2011", value: "main" }) : undefined,
+      segmentTemplate(presentation),
+      ...members.map((member) => representation(presentation, member, utcTiming)),
+    ],
+  );
+}
+
+function setId({ run }: ListedRendition): number {
+  return SET_IDS[run[0].init.format.codec];
+}
+
+function largestPicture(members: readonly ListedRendition[]) {
+  const pictures = members.flatMap(({ run }) => (run[0].init.format.kind === "video" ? run[0].init.format : []));
+  if (pictures.length === 0) return {};
+  return {
+    maxWidth: Math.max(...pictures.map(({ width }) => width)),
+    maxHeight: Math.max(...pictures.map(({ height }) => height)),
+  };
+}
+
+/** Other codecs of the same medium carry the same pictures, aligned: a player that can may switch across. */
+function switching(members: readonly ListedRendition[], listed: readonly ListedRendition[]): Element | undefined {
+  const kind = members[0]?.rendition.kind;
+  const own = members[0] && setId(members[0]);
+  const others = new Set(listed.filter(({ rendition }) => rendition.kind === kind).map(setId));
+  if (own !== undefined) others.delete(own);
+  if (others.size === 0) return undefined;
+  return element("SupplementalProperty", {
+    schemeIdUri: "urn:mpeg:dash:adaptation-set-switching:2016",
+    value: [...others].join(","),
+  });
+}
+
+/** What decides when a segment is available stands here, never in a Representation (DASH-IF timing model). */
+function segmentTemplate(presentation: Presentation): Element {
+  const offsetS = presentation.isEnded ? undefined : availabilityTimeOffsetS(presentation);
+  return element("SegmentTemplate", {
+    media: `$RepresentationID$/${presentation.epoch}-$Number$.m4s`,
+    availabilityTimeOffset: offsetS,
+    availabilityTimeComplete: offsetS === undefined ? undefined : false,
+  });
+}

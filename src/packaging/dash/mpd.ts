@@ -1,0 +1,60 @@
+import type { Presentation } from "../presentation.ts";
+import { minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
+import { type ListedPeriod, listedPeriods, periodElement } from "./period.ts";
+import { durationText, instantText } from "./time-text.ts";
+import { element, renderXml } from "./xml.ts";
+
+const LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011";
+const LOW_LATENCY_PROFILE = "http://www.dashif.org/guidelines/low-latency-live-v5";
+
+export interface MpdOptions {
+  /** Where players read our clock, in ISO 8601; absolute, or relative to the MPD. */
+  readonly timeUrl: string;
+  /** When the presentation last changed, ms since the Unix epoch. */
+  readonly publishTimeMs: number;
+}
+
+/** The MPD of the presentation as it stands, at `manifest.mpd` beside the folders of the renditions. */
+export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs }: MpdOptions): string {
+  const { options, isEnded, partTargetMs } = presentation;
+  const isLowLatency = options.isLowLatency && !isEnded;
+  const periods = listedPeriods(presentation);
+  const utcTiming = element("UTCTiming", { schemeIdUri: "urn:mpeg:dash:utc:http-iso:2014", value: timeUrl });
+  const mpd = element(
+    "MPD",
+    {
+      xmlns: "urn:mpeg:dash:schema:mpd:2011",
+      profiles: isLowLatency ? `${LIVE_PROFILE},${LOW_LATENCY_PROFILE}` : LIVE_PROFILE,
+      minBufferTime: durationText(isLowLatency ? partTargetMs : options.segmentTargetMs),
+      ...(isEnded ? staticAttributes(periods) : dynamicAttributes(presentation, periods, publishTimeMs)),
+    },
+    [
+      isEnded ? undefined : serviceDescription(presentation),
+      ...periods.map((period, index) => periodElement(presentation, period, periods[index + 1], utcTiming)),
+      isEnded ? undefined : utcTiming,
+    ],
+  );
+  return renderXml(mpd);
+}
+
+function dynamicAttributes(presentation: Presentation, periods: readonly ListedPeriod[], publishTimeMs: number) {
+  return {
+    type: "dynamic",
+    availabilityStartTime: instantText(presentation.availabilityStartMs),
+    publishTime: instantText(publishTimeMs),
+    minimumUpdatePeriod: durationText(minimumUpdateMs(presentation)),
+    timeShiftBufferDepth: durationText(timeShiftBufferMs(presentation, periods)),
+    suggestedPresentationDelay: durationText(targetLatencyMs(presentation)),
+  };
+}
+
+/** What is left of an ended stream is a recording; its Periods stay where they were, for the players that are in them. */
+function staticAttributes(periods: readonly ListedPeriod[]) {
+  return { type: "static", mediaPresentationDuration: durationText(periods.at(-1)?.endMs ?? 0) };
+}
+
+/** All that is listed can be sought; while less is there than the window will hold, the window. */
+function timeShiftBufferMs({ options }: Presentation, periods: readonly ListedPeriod[]): number {
+  const listedMs = (periods.at(-1)?.endMs ?? 0) - (periods[0]?.startMs ?? 0);
+  return Math.max(options.windowSegmentCount * options.segmentTargetMs, listedMs);
+}

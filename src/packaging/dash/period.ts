@@ -1,0 +1,59 @@
+import type { Period } from "../../live/unit.ts";
+import { ticksToMs } from "../../media/timebase.ts";
+import type { Presentation, Segment } from "../presentation.ts";
+import { adaptationSets } from "./adaptation-set.ts";
+import type { ListedRendition } from "./representation.ts";
+import { newestRun } from "./segment-timeline.ts";
+import { durationText } from "./time-text.ts";
+import { type Element, element } from "./xml.ts";
+
+/** Up to here, what is missing before the next Period is the rest of a frame, not a hole to be announced. */
+const MAX_SEAM_MS = 100;
+
+/** A Period of the MPD: a period of the presentation, and what is listed of it. */
+export interface ListedPeriod {
+  readonly period: Period;
+  /** Ms since availabilityStartTime. */
+  readonly startMs: number;
+  /** End of the newest listed segment, ms since availabilityStartTime. */
+  readonly endMs: number;
+  readonly listed: readonly ListedRendition[];
+}
+
+/** The periods that have something to play, oldest first. */
+export function listedPeriods(presentation: Presentation): ListedPeriod[] {
+  return presentation.periods.flatMap((period) => {
+    const listed = presentation.renditions.flatMap((rendition) => {
+      const run = newestRun(presentation, rendition, period.index);
+      return run ? [{ rendition, run }] : [];
+    });
+    if (listed.length === 0) return [];
+    // Presentation zero of this period on the wall, on which availabilityStartTime stands too.
+    const zeroMs = period.wallZeroMs - presentation.availabilityStartMs;
+    const endMs = zeroMs + Math.max(...listed.map(({ run }) => endOf(run.at(-1) ?? run[0])));
+    return [{ period, startMs: zeroMs + period.startMs, endMs, listed }];
+  });
+}
+
+/** A Period, ending where `next` starts, or before it when nothing came in between. */
+export function periodElement(
+  presentation: Presentation,
+  { period, startMs, endMs, listed }: ListedPeriod,
+  next: ListedPeriod | undefined,
+  utcTiming: Element,
+): Element {
+  const endsEarly = next ? next.startMs - endMs > MAX_SEAM_MS : presentation.isEnded;
+  return element(
+    "Period",
+    {
+      id: `p${period.index}`,
+      start: durationText(startMs),
+      duration: endsEarly ? durationText(endMs - startMs) : undefined,
+    },
+    adaptationSets(presentation, listed, utcTiming),
+  );
+}
+
+function endOf({ start, duration, init }: Segment): number {
+  return ticksToMs(start + duration, init.timescale);
+}

@@ -1,0 +1,104 @@
+import { ticksToMs } from "../../media/timebase.ts";
+import {
+  completeSegments,
+  type InitSegment,
+  type Presentation,
+  type Rendition,
+  type Segment,
+} from "../presentation.ts";
+import { skippableCount, skipTag } from "./delta.ts";
+import { preloadHint } from "./preload-hint.ts";
+import { renditionReports } from "./rendition-report.ts";
+import { completeSegmentText, mapTag, openSegmentText } from "./segment.ts";
+import { serverControl } from "./server-control.ts";
+
+/** The floors of HLS §8 for what a body holds (docs/adr/0010): EXT-X-MAP, EXT-X-GAP, EXT-X-SKIP. */
+const VERSION = { map: 6, gap: 8, skip: 9 } as const;
+/** EXT-X-PART stands only near the end of the playlist (HLS §6.2.2). */
+const PARTS_TARGETS = 3;
+
+export interface MediaPlaylistOptions {
+  /** A delta playlist: the oldest segments are replaced by EXT-X-SKIP, when there are any that may be. */
+  readonly skip?: boolean;
+}
+
+/** The media playlist of one rendition as it stands now, at `{rendition}/playlist.m3u8`. */
+export function renderMediaPlaylist(
+  presentation: Presentation,
+  rendition: Rendition,
+  { skip = false }: MediaPlaylistOptions = {},
+): string {
+  const complete = completeSegments(rendition);
+  const open = presentation.options.isLowLatency ? openSegment(rendition) : undefined;
+  const skippedCount = skip && !presentation.isEnded ? skippableCount(presentation, complete) : 0;
+  const lines = [
+    "#EXTM3U",
+    `#EXT-X-VERSION:${version(complete, skippedCount)}`,
+    `#EXT-X-TARGETDURATION:${presentation.targetDurationS}`,
+    ...serverControl(presentation),
+    `#EXT-X-MEDIA-SEQUENCE:${complete[0]?.msn ?? open?.msn ?? rendition.nextPart.msn}`,
+    `#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuitySequence}`,
+    ...(skippedCount > 0 ? [skipTag(skippedCount)] : []),
+    ...segmentTexts(presentation, complete.slice(skippedCount), open),
+    ...endLines(presentation, rendition),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function openSegment(rendition: Rendition): Segment | undefined {
+  const newest = rendition.segments.at(-1);
+  return newest?.isComplete === false ? newest : undefined;
+}
+
+function version(complete: readonly Segment[], skippedCount: number): number {
+  if (skippedCount > 0) return VERSION.skip;
+  return complete.some((segment) => segment.isGap) ? VERSION.gap : VERSION.map;
+}
+
+function segmentTexts(presentation: Presentation, complete: readonly Segment[], open: Segment | undefined): string[] {
+  const firstWithParts = presentation.options.isLowLatency
+    ? firstSegmentWithParts(presentation, complete, open)
+    : complete.length;
+  const texts: string[] = [];
+  let init: InitSegment | undefined;
+  for (const [index, segment] of complete.entries()) {
+    if (needsMap(segment, init)) texts.push(mapTag(segment.init));
+    texts.push(completeSegmentText(segment, index >= firstWithParts));
+    init = segment.init;
+  }
+  if (open && needsMap(open, init)) texts.push(mapTag(open.init));
+  if (open) texts.push(openSegmentText(open));
+  return texts;
+}
+
+/** Whether the init in force before `segment` is another (a discontinuity writes its own EXT-X-MAP). */
+function needsMap(segment: Segment, inForce: InitSegment | undefined): boolean {
+  return segment.init !== inForce && !segment.isDiscontinuity;
+}
+
+/** Index of the oldest segment that lies wholly within three target durations of the end of the playlist. */
+function firstSegmentWithParts(
+  presentation: Presentation,
+  complete: readonly Segment[],
+  open: Segment | undefined,
+): number {
+  const limitMs = PARTS_TARGETS * presentation.targetDurationS * 1000;
+  let fromEndMs = open ? durationMs(open) : 0;
+  for (let index = complete.length - 1; index >= 0; index--) {
+    const segment = complete[index];
+    if (segment) fromEndMs += durationMs(segment);
+    if (fromEndMs >= limitMs) return index + 1;
+  }
+  return 0;
+}
+
+function durationMs(segment: Segment): number {
+  return ticksToMs(segment.duration, segment.init.timescale);
+}
+
+/** Once ended, nothing is hinted and no other rendition moves: the playlist is final. */
+function endLines(presentation: Presentation, rendition: Rendition): string[] {
+  if (presentation.isEnded) return ["#EXT-X-ENDLIST"];
+  if (!presentation.options.isLowLatency) return [];
+  return [preloadHint(rendition), ...renditionReports(presentation, rendition)];
+}

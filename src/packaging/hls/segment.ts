@@ -1,0 +1,57 @@
+import { ticksToMs } from "../../media/timebase.ts";
+import type { InitSegment, Segment } from "../presentation.ts";
+import { durationText, quoted, tag } from "./attribute-list.ts";
+import { partTag } from "./part.ts";
+
+/** The two forms in which a complete segment is listed, each ready to be joined. */
+interface SegmentText {
+  readonly plain: string;
+  readonly withParts: string;
+}
+
+const texts = new WeakMap<Segment, SegmentText>();
+
+export function mapTag(init: InitSegment): string {
+  return tag("EXT-X-MAP", { URI: quoted(init.name) });
+}
+
+/** A complete segment with all its tags, but for an EXT-X-MAP that only its place in the playlist asks for. */
+export function completeSegmentText(segment: Segment, hasParts: boolean): string {
+  const known = texts.get(segment);
+  const text = known ?? writeSegment(segment);
+  if (!known) texts.set(segment, text);
+  return hasParts ? text.withParts : text.plain;
+}
+
+/** What is there of a segment that still grows: its parts, under the tags that must come before the first of them. */
+export function openSegmentText(segment: Segment): string {
+  return [...headLines(segment), ...partLines(segment)].join("\n");
+}
+
+function writeSegment(segment: Segment): SegmentText {
+  const head = headLines(segment);
+  const tail = [
+    ...(segment.isGap ? ["#EXT-X-GAP"] : []),
+    `#EXTINF:${durationText(segment.duration, segment.init.timescale)},`,
+    segment.name,
+  ];
+  return {
+    plain: [...head, ...tail].join("\n"),
+    withParts: [...head, ...partLines(segment), ...tail].join("\n"),
+  };
+}
+
+/** A discontinuity restates EXT-X-MAP even when the init is the same: nothing of before it then has to be known. */
+function headLines(segment: Segment): string[] {
+  const date = `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment)}`;
+  return segment.isDiscontinuity ? ["#EXT-X-DISCONTINUITY", mapTag(segment.init), date] : [date];
+}
+
+function partLines(segment: Segment): string[] {
+  return segment.parts.map((part) => partTag(part, segment.init.timescale));
+}
+
+function programDateTime(segment: Segment): string {
+  const startMs = segment.period.wallZeroMs + ticksToMs(segment.start, segment.init.timescale);
+  return new Date(Math.round(startMs)).toISOString();
+}
