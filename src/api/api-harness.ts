@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { AdminAccess } from "../access/admin.ts";
+import { BruteForceGuard } from "../access/brute-force.ts";
+import { Catalog } from "../catalog/catalog.ts";
+import { ManualClock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
+import type { StreamId } from "../core/ids.ts";
+import { silentLogger } from "../core/logger.ts";
+import { HttpServer } from "../http/server.ts";
+import { type ApiDependencies, registerApi } from "./api.ts";
+import type { ReadinessCheck } from "./operation-routes.ts";
+import type { LiveStatus, RunningStreams } from "./running-streams.ts";
+
+export const ADMIN_TOKEN = "hw_the-right-admin-token";
+
+/** Broadcasts as a test wants them to be: media cannot run inside a unit test of the API. */
+export class ScriptedBroadcasts implements RunningStreams {
+  readonly live = new Map<string, LiveStatus>();
+  readonly stills = new Map<string, Uint8Array>();
+  readonly stopped: { streamId: StreamId; reason: string }[] = [];
+  canStartPattern = true;
+
+  status(streamId: StreamId): LiveStatus | undefined {
+    return this.live.get(streamId);
+  }
+
+  ids(): Iterable<StreamId> {
+    return [...this.live.keys()] as StreamId[];
+  }
+
+  async stop(streamId: StreamId, reason: string): Promise<void> {
+    if (this.live.delete(streamId)) this.stopped.push({ streamId, reason });
+  }
+
+  async startPattern(streamId: StreamId): Promise<void> {
+    if (!this.canStartPattern) throw new DomainError("FFMPEG_MISSING", "ffmpeg was not found");
+    this.live.set(streamId, { ...IDLE_STATUS, state: "starting" });
+  }
+
+  async still(streamId: StreamId): Promise<Uint8Array | undefined> {
+    return this.stills.get(streamId);
+  }
+}
+
+export const IDLE_STATUS: LiveStatus = {
+  state: "live",
+  startedAtMs: Date.UTC(2026, 0, 1),
+  ingest: undefined,
+  bitrateBps: undefined,
+  tracks: [],
+  renditions: [],
+  viewerCount: 0,
+  latencyMs: undefined,
+  health: [],
+};
+
+/** A server with the API on it, and the hands on everything behind it. */
+export async function startApi(t: TestContext, changes: Partial<ApiDependencies> & { publicUrl?: string } = {}) {
+  const dataDir = await mkdtemp(join(tmpdir(), "headwater-api-"));
+  const clock = new ManualClock();
+  const catalog = await Catalog.open({ dataDir, log: silentLogger, clock });
+  const running = new ScriptedBroadcasts();
+  const checks: ReadinessCheck[] = [{ name: "ffmpeg", isReady: true, detail: "5.1" }];
+  const { publicUrl } = changes;
+  const secrets = { adminToken: ADMIN_TOKEN, cookieSecret: Buffer.alloc(32, 1) };
+  const admin = new AdminAccess({ ...secrets, publicUrl, clock, guard: new BruteForceGuard({ clock }) });
+  const http = new HttpServer({ host: "127.0.0.1", port: 0, log: silentLogger, fast: () => false });
+  await registerApi(http.app, {
+    streams: catalog.streams,
+    running,
+    admin,
+    clock,
+    log: silentLogger,
+    server: { version: "1.2.3", publicUrl, rtmpPort: () => 1936, encoder: "libx264", startedAtMs: clock.nowMs() },
+    defaults: {
+      lowLatency: true,
+      transcode: true,
+      partDurationMs: 500,
+      segmentDurationMs: 2000,
+      windowSegmentCount: 10,
+      plainSegmentDurationMs: 6000,
+      plainWindowSegmentCount: 5,
+      reconnectWindowMs: 15_000,
+    },
+    staleThresholdMs: 600_000,
+    readiness: { check: async () => checks },
+    metrics: { contentType: "text/plain; version=0.0.4; charset=utf-8", metrics: async () => "headwater_up 1\n" },
+    ...changes,
+  });
+  const { port } = await http.start();
+  t.after(async () => {
+    await http.close();
+    await catalog.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  return { origin, port, http, catalog, running, checks, admin, clock, call: callerOf(origin) };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed JSON; undefined without a body, the text when it is no JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape and assert what they find.
+  readonly body: any;
+}
+
+/** Requests as an admin, unless `headers` say otherwise. */
+function callerOf(origin: string) {
+  return async (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> => {
+    const answer = await fetch(origin + path, {
+      method,
+      redirect: "error",
+      headers: {
+        ...(headers ?? { authorization: `Bearer ${ADMIN_TOKEN}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const isJson = answer.headers.get("content-type")?.includes("json") ?? false;
+    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text || undefined };
+  };
+}

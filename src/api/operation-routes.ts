@@ -1,0 +1,110 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { DomainError } from "../core/errors.ts";
+import { answerProblem } from "../http/problem.ts";
+import type { ApiDependencies } from "./api.ts";
+import { problems } from "./problem-schema.ts";
+
+/** One thing that must work for Headwater to be of use: ffmpeg, the store, the catalog. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly isReady: boolean;
+  /** For a person: a version when ready, else what is wrong. */
+  readonly detail: string | undefined;
+}
+
+export interface Readiness {
+  /** Never throws: what fails is a check that is not ready. */
+  check(): Promise<readonly ReadinessCheck[]>;
+}
+
+/** prom-client's Registry as far as it is needed here. */
+export interface RenderedMetrics {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
+const checksSchema = z.array(z.object({ name: z.string(), ready: z.boolean(), detail: z.string().nullable() }));
+
+/** For probes, orchestrators and Prometheus. */
+export function operationRoutes(app: FastifyInstance, { readiness, metrics, server }: ApiDependencies): void {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  const shared = { tags: ["Operations"], security: [] };
+
+  routes.get(
+    "/healthz",
+    {
+      schema: {
+        operationId: "isAlive",
+        summary: "Whether the process answers",
+        ...shared,
+        response: { 200: z.object({ status: z.literal("ok") }) },
+      },
+    },
+    async () => ({ status: "ok" as const }),
+  );
+
+  routes.get(
+    "/readyz",
+    {
+      schema: {
+        operationId: "isReady",
+        summary: "Whether streams can be taken: ffmpeg, store and catalog work",
+        ...shared,
+        response: { 200: z.object({ status: z.literal("ready"), checks: checksSchema }), ...problems(503) },
+      },
+    },
+    async (request, reply) => {
+      const checks = await readiness.check();
+      const described = checks.map(({ name, isReady, detail }) => ({ name, ready: isReady, detail: detail ?? null }));
+      const failed = checks.filter(({ isReady }) => !isReady);
+      reply.header("cache-control", "no-store");
+      if (failed.length === 0) return { status: "ready" as const, checks: described };
+      const { problem, headers } = answerProblem(unready(failed), { instance: request.url });
+      for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] ?? "", headers[i + 1]);
+      return reply.code(503).send({ ...problem, errors: undefined, checks: described });
+    },
+  );
+
+  routes.get(
+    "/health",
+    {
+      schema: {
+        operationId: "getHealth",
+        summary: "Name, version and whether all is well",
+        ...shared,
+        response: {
+          200: z.object({ status: z.literal("healthy"), service: z.string(), version: z.string() }),
+          ...problems(503),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const failed = (await readiness.check()).filter(({ isReady }) => !isReady);
+      if (failed.length > 0) throw unready(failed);
+      reply.header("cache-control", "no-store");
+      return { status: "healthy" as const, service: "Headwater", version: server.version };
+    },
+  );
+
+  routes.get(
+    "/metrics",
+    {
+      schema: {
+        operationId: "getMetrics",
+        summary: "Metrics as Prometheus reads them",
+        ...shared,
+        response: { 200: { description: "The metrics", content: { "text/plain": { schema: z.string() } } } },
+      },
+    },
+    async (_request, reply) => {
+      return reply.type(metrics.contentType).send(await metrics.metrics());
+    },
+  );
+}
+
+function unready(failed: readonly ReadinessCheck[]): DomainError {
+  const reasons = failed.map(({ name, detail }) => (detail === undefined ? name : `${name}: ${detail}`));
+  return new DomainError("UNAVAILABLE", reasons.join("; "));
+}

@@ -1,0 +1,50 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { ApiDependencies } from "./api.ts";
+import { apiSchemas } from "./schema-registry.ts";
+import { rtmpServerFor } from "./server-address.ts";
+import { instant } from "./stream-resource.ts";
+
+/** What is to be told of this server. */
+export interface ServerFacts {
+  readonly version: string;
+  /** As configured; undefined where people reach us as they address us. */
+  readonly publicUrl: string | undefined;
+  /** The port that encoders publish to, known once it listens. */
+  readonly rtmpPort: () => number;
+  /** FFmpeg's name of the encoder of the rungs. */
+  readonly encoder: string;
+  readonly startedAtMs: number;
+}
+
+const serverSchema = z
+  .object({
+    version: z.string(),
+    rtmp_server: z.string().describe("What an encoder asks for as its server"),
+    encoder: z.string().describe("FFmpeg's name of the encoder of the rungs"),
+    started_at: z.iso.datetime(),
+    uptime_s: z.int().min(0),
+  })
+  .register(apiSchemas, { id: "Server" });
+
+export function serverRoutes(app: FastifyInstance, { server, clock }: ApiDependencies): void {
+  app.withTypeProvider<ZodTypeProvider>().get(
+    "/api/v1/server",
+    {
+      schema: {
+        operationId: "getServer",
+        summary: "What an encoder and the studio need to know of this server",
+        tags: ["Server"],
+        response: { 200: serverSchema },
+      },
+    },
+    async (request) => ({
+      version: server.version,
+      rtmp_server: rtmpServerFor(request, server),
+      encoder: server.encoder,
+      started_at: instant(server.startedAtMs),
+      uptime_s: Math.max(0, Math.floor((clock.nowMs() - server.startedAtMs) / 1000)),
+    }),
+  );
+}
