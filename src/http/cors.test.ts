@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { credentialedCorsHeaders, type FlatHeaders, PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "./cors.ts";
+import { credentialedCorsHeaders, PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "./cors.ts";
+import type { FlatHeaders } from "./flat-headers.ts";
 
 function named(headers: FlatHeaders): Headers {
   const result = new Headers();

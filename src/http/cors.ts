@@ -1,5 +1,4 @@
-/** Response headers as one flat list of name and value by turns: what `writeHead` takes without copying. */
-export type FlatHeaders = readonly string[];
+import type { FlatHeaders } from "./flat-headers.ts";
 
 /** What scripts of other origins may read beside the safelisted headers (players compute tune-in and errors from them). */
 const EXPOSED =

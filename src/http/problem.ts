@@ -4,7 +4,7 @@ import { ZodError } from "zod";
 import { DomainError, ERRORS, type ErrorCategory, type ErrorCode } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { CONTENT_TYPES } from "./content-types.ts";
-import type { FlatHeaders } from "./cors.ts";
+import { type FlatHeaders, writeHead } from "./flat-headers.ts";
 
 const STATUS_OF_CATEGORY = {
   invalid: 400,
@@ -81,18 +81,19 @@ export function answerProblem(error: unknown, options: ProblemOptions = {}): Pro
   };
 }
 
-/** Writes `error` to a raw response, with `extraHeaders` (CORS, caching) beside the problem's own. HEAD gets no body. */
+/** Writes `error` to a raw response, with `extraHeaders` (CORS, caching) beside the problem's own. HEAD gets no body. Returns what was sent. */
 export function sendProblem(
   req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
   extraHeaders: FlatHeaders = [],
   options: ProblemOptions = {},
-): void {
+): Problem {
   const { problem, headers } = answerProblem(error, { instance: req.url, ...options });
   const body = Buffer.from(JSON.stringify(problem));
-  res.writeHead(problem.status, [...headers, "Content-Length", String(body.byteLength), ...extraHeaders]);
+  writeHead(res, problem.status, [...headers, "Content-Length", String(body.byteLength), ...extraHeaders]);
   res.end(req.method === "HEAD" ? undefined : body);
+  return problem;
 }
 
 /**

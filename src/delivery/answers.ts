@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { DomainError } from "../core/errors.ts";
+import { chooseEncoding } from "../http/compression.ts";
+import { evaluatePreconditions, isRangeCurrent } from "../http/conditional.ts";
+import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
+import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
+import { sendProblem } from "../http/problem.ts";
+import { selectRange } from "../http/ranges.ts";
+import { type MediaBody, sliceChunks } from "./media-body.ts";
+import type { TextBody } from "./text-body.ts";
+
+/** What was written, for the counters; undefined when the request is held. */
+export type Answer = { readonly status: number; readonly bodyBytes: number } | undefined;
+
+const NO_STORE: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADERS];
+const BRIEFLY: FlatHeaders = ["Cache-Control", "public, max-age=1", ...PUBLIC_CORS_HEADERS];
+
+/** Answers a GET or HEAD for a playlist or MPD in the coding that the client likes best. */
+export function answerText(req: IncomingMessage, res: ServerResponse, body: TextBody, cacheControl: string): Answer {
+  const form = body.form(chooseEncoding(req.headers["accept-encoding"]), cacheControl);
+  const outcome = evaluatePreconditions(req.method, req.headers, form);
+  if (outcome === "not-modified") return answerNotModified(res, form.validatorHeaders);
+  if (outcome === "failed") return refuse(req, res, "the playlist is another", 412);
+  writeHead(res, 200, form.headers);
+  if (req.method === "HEAD") return endEmpty(res, 200);
+  res.end(form.bytes);
+  return { status: 200, bodyBytes: form.bytes.byteLength };
+}
+
+/** Answers a GET or HEAD for a final object: whole, a range of it (206, 416), unchanged (304) or refused (412). */
+export function answerMedia(req: IncomingMessage, res: ServerResponse, body: MediaBody): Answer {
+  const { headers, method } = req;
+  const outcome = evaluatePreconditions(method, headers, body);
+  if (outcome === "not-modified") return answerNotModified(res, body.validatorHeaders);
+  if (outcome === "failed") return refuse(req, res, "the object is another", 412);
+  // A range counts for GET alone (RFC 9110 §14.2).
+  if (headers.range !== undefined && method === "GET" && isRangeCurrent(headers["if-range"]?.toString(), body)) {
+    const selection = selectRange(headers.range, body.lengthBytes);
+    if (selection.kind === "unsatisfiable") {
+      const contentRange = ["Content-Range", `bytes */${body.lengthBytes}`];
+      return refuse(req, res, "no byte of the object lies in the range", 416, contentRange);
+    }
+    if (selection.kind === "partial") {
+      const { first, last } = selection;
+      const contentRange = `bytes ${first}-${last}/${body.lengthBytes}`;
+      const own = ["Content-Type", body.contentType, "Accept-Ranges", "bytes", ...body.validatorHeaders];
+      return answerRange(res, body.chunks, first, last, ["Content-Range", contentRange, ...own]);
+    }
+  }
+  writeHead(res, 200, body.headers);
+  if (method === "HEAD") return endEmpty(res, 200);
+  endWithChunks(res, body.chunks);
+  return { status: 200, bodyBytes: body.lengthBytes };
+}
+
+/** 206 with bytes `first` to `last` (inclusive) of chunks that lie one after another. */
+export function answerRange(
+  res: ServerResponse,
+  chunks: readonly Uint8Array[],
+  first: number,
+  last: number,
+  headers: FlatHeaders,
+): Answer {
+  const bodyBytes = last - first + 1;
+  writeHead(res, 206, ["Content-Length", String(bodyBytes), ...headers]);
+  endWithChunks(res, sliceChunks(chunks, first, last + 1));
+  return { status: 206, bodyBytes };
+}
+
+/** 404 that a cache may keep for a second: what is not there now may be soon. */
+export function answerAbsent(req: IncomingMessage, res: ServerResponse, error = new DomainError("NOT_FOUND")): Answer {
+  return { status: sendProblem(req, res, error, BRIEFLY).status, bodyBytes: 0 };
+}
+
+/** 503 with Retry-After, never kept: nobody else should be told of our trouble. */
+export function answerUnavailable(req: IncomingMessage, res: ServerResponse, detail: string): Answer {
+  const error = new DomainError("UNAVAILABLE", detail);
+  return { status: sendProblem(req, res, error, PUBLIC_CORS_HEADERS).status, bodyBytes: 0 };
+}
+
+/** A refusal of this one request, never kept. */
+export function refuse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  detail: string,
+  status: number,
+  headers: FlatHeaders = [],
+): Answer {
+  sendProblem(req, res, new DomainError("INVALID_REQUEST", detail), [...headers, ...NO_STORE], { status });
+  return { status, bodyBytes: 0 };
+}
+
+/** A fault of ours on a request that may have begun to be answered. */
+export function answerFault(req: IncomingMessage, res: ServerResponse, error: unknown): Answer {
+  if (!res.headersSent) return { status: sendProblem(req, res, error, PUBLIC_CORS_HEADERS).status, bodyBytes: 0 };
+  res.destroy();
+  return undefined;
+}
+
+export function endEmpty(res: ServerResponse, status: number): Answer {
+  res.end();
+  return { status, bodyBytes: 0 };
+}
+
+function answerNotModified(res: ServerResponse, headers: FlatHeaders): Answer {
+  writeHead(res, 304, headers);
+  return endEmpty(res, 304);
+}
+
+/** One `writev` for all chunks: the response is corked from its head until `end`. */
+function endWithChunks(res: ServerResponse, chunks: readonly Uint8Array[]): void {
+  if (chunks.length === 1) {
+    res.end(chunks[0]);
+    return;
+  }
+  res.cork();
+  for (const chunk of chunks) res.write(chunk);
+  res.end();
+}

@@ -1,0 +1,19 @@
+/** What was asked for; the only label that requests are counted under. */
+export type DeliveryKind = "multivariant" | "playlist" | "mpd" | "init" | "segment" | "part" | "time" | "preflight";
+
+/** Where delivery counts. Called on the hot path: must be cheap and never throw. */
+export interface DeliveryMetrics {
+  /** One answer was handed to its connection, with `bodyBytes` after content coding. */
+  served(kind: DeliveryKind, status: number, bodyBytes: number): void;
+  /** A playlist or MPD was made anew. */
+  rendered(kind: DeliveryKind): void;
+  /** A reader of an open segment could not follow and was cut. */
+  cutSlowReader(): void;
+}
+
+/** Counts nothing. */
+export const noDeliveryMetrics: DeliveryMetrics = {
+  served() {},
+  rendered() {},
+  cutSlowReader() {},
+};

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { type HttpAnswer, serve, servedPresentation } from "../../test/support/served-presentation.ts";
+
+function assertPublic({ headers }: HttpAnswer): void {
+  assert.equal(headers["access-control-allow-origin"], "*");
+  assert.equal(headers["timing-allow-origin"], "*");
+  assert.match(headers["access-control-expose-headers"] ?? "", /Date, Age, ETag/);
+}
+
+test("serves the multivariant playlist under both names, and media playlists and the MPD", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  const master = await ask("/streams/cam/master.m3u8");
+  assert.equal(master.status, 200);
+  assert.equal(master.headers["content-type"], "application/vnd.apple.mpegurl");
+  assert.match(master.body.toString(), /^#EXTM3U\n(.*\n)*source\/playlist\.m3u8\n/);
+  assert.deepEqual((await ask("/streams/cam/playlist.m3u8")).body, master.body);
+  const media = await ask("/streams/cam/source/playlist.m3u8");
+  assert.match(media.body.toString(), /#EXT-X-PRELOAD-HINT:TYPE=PART,URI="e0-4\.0\.m4s"/);
+  const mpd = await ask("/streams/cam/manifest.mpd");
+  assert.equal(mpd.headers["content-type"], "application/dash+xml");
+  assert.match(mpd.body.toString(), /value="http:\/\/127\.0\.0\.1:\d+\/time"|value="http:\/\/localhost:\d+\/time"/);
+  for (const answer of [master, media, mpd]) {
+    assertPublic(answer);
+    assert.equal(answer.headers["cache-control"], "public, max-age=1");
+    assert.equal(answer.headers.vary, "Accept-Encoding");
+    assert.equal(answer.headers["accept-ranges"], undefined);
+  }
+});
+
+test("leaves other paths to the API", async (t) => {
+  const { ask, counts } = await serve(t, servedPresentation());
+  for (const path of ["/streams/cam", "/streams/cam/heartbeat", "/streams/cam/whip", "/"]) {
+    assert.equal((await ask(path)).status, 404, path);
+  }
+  assert.deepEqual(counts.answers, []);
+});
+
+test("gives each coding its own strong tag, and 304 for exactly that one", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  const path = "/streams/cam/source/playlist.m3u8";
+  const plain = await ask(path);
+  const gzip = await ask(path, { headers: { "accept-encoding": "gzip" } });
+  const br = await ask(path, { headers: { "accept-encoding": "gzip, deflate, br" } });
+  assert.equal(gzip.headers["content-encoding"], "gzip");
+  assert.equal(br.headers["content-encoding"], "br");
+  assert.deepEqual(gunzipSync(gzip.body), plain.body);
+  assert.deepEqual(brotliDecompressSync(br.body), plain.body);
+  const tags = [plain, gzip, br].map(({ headers }) => headers.etag ?? "");
+  assert.equal(new Set(tags).size, 3);
+  for (const tag of tags) assert.match(tag, /^"[\w-]+"$/);
+
+  const unchanged = await ask(path, { headers: { "accept-encoding": "gzip", "if-none-match": tags[1] ?? "" } });
+  assert.equal(unchanged.status, 304);
+  assert.equal(unchanged.body.byteLength, 0);
+  for (const name of ["etag", "cache-control", "vary"]) assert.equal(unchanged.headers[name], gzip.headers[name]);
+  assert.ok(unchanged.headers.date);
+  assertPublic(unchanged);
+  const other = await ask(path, { headers: { "accept-encoding": "gzip", "if-none-match": tags[0] ?? "" } });
+  assert.equal(other.status, 200);
+});
+
+test("answers HEAD with the headers of GET and no body", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  const names = ["master.m3u8", "manifest.mpd", "source/playlist.m3u8", "source/e0-0.init.mp4", "source/e0-2.m4s"];
+  for (const name of [...names, "source/e0-2.1.m4s", "source/none.m4s"]) {
+    const get = await ask(`/streams/cam/${name}`);
+    const head = await ask(`/streams/cam/${name}`, { method: "HEAD", headers: { range: "bytes=0-1" } });
+    assert.equal(head.status, get.status, name);
+    assert.deepEqual({ ...head.headers, date: "" }, { ...get.headers, date: "" }, name);
+    assert.equal(head.body.byteLength, 0, name);
+  }
+});
+
+test("renders once per change, and keeps what a change leaves as it was", async (t) => {
+  const presentation = servedPresentation();
+  const { ask, counts } = await serve(t, presentation);
+  const first = await ask("/streams/cam/master.m3u8");
+  await ask("/streams/cam/master.m3u8");
+  assert.deepEqual(counts.renderedKinds, ["multivariant"]);
+  presentation.advance();
+  const second = await ask("/streams/cam/master.m3u8");
+  assert.deepEqual(counts.renderedKinds, ["multivariant", "multivariant"]);
+  assert.equal(second.headers.etag, first.headers.etag);
+});
+
+test("moves the MPD's publishTime only when it says more", async (t) => {
+  const presentation = servedPresentation();
+  const { ask, clock } = await serve(t, presentation);
+  const publishTime = async () =>
+    /publishTime="([^"]+)"/.exec((await ask("/streams/cam/manifest.mpd")).body.toString())?.[1];
+  const first = await publishTime();
+  assert.ok(first);
+  clock.advance(5000);
+  assert.equal(await publishTime(), first);
+  for (const id of ["source", "audio_source"]) {
+    presentation.addSegment(2000, [id]);
+    presentation.events.emit("advance", presentation.rendition(id));
+  }
+  const second = await publishTime();
+  assert.ok(second !== undefined && second > first);
+});
+
+test("names the reason when there is nothing to see, with CORS and for a second only", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  for (const [id, code] of [
+    ["idle", "STREAM_NOT_LIVE"],
+    ["nobody", "STREAM_NOT_FOUND"],
+  ]) {
+    for (const name of ["master.m3u8", "manifest.mpd", "source/playlist.m3u8?_HLS_msn=900", "source/e0-1.m4s"]) {
+      const answer = await ask(`/streams/${id}/${name}`);
+      assert.equal(answer.status, 404);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.equal(answer.headers["cache-control"], "public, max-age=1");
+      assertPublic(answer);
+      assert.equal(JSON.parse(answer.body.toString()).code, code);
+    }
+  }
+});
+
+test("answers what is not there with 404, with CORS and for a second only", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  for (const name of [
+    "source/e0-99.m4s",
+    "source/e0-4.1.m4s",
+    "source/e9-1.m4s",
+    "none/playlist.m3u8",
+    "none/e0-1.m4s",
+  ]) {
+    const answer = await ask(`/streams/cam/${name}`);
+    assert.equal(answer.status, 404, name);
+    assert.equal(answer.headers["cache-control"], "public, max-age=1");
+    assert.equal(JSON.parse(answer.body.toString()).status, 404);
+    assertPublic(answer);
+  }
+});
+
+test("answers preflights for a day, and other methods with 405", async (t) => {
+  const { ask } = await serve(t, servedPresentation());
+  for (const path of ["/time", "/streams/cam/master.m3u8", "/streams/nobody/source/e0-1.m4s"]) {
+    const preflight = await ask(path, { method: "OPTIONS", headers: { origin: "https://a.example" } });
+    assert.equal(preflight.status, 204);
+    assert.equal(preflight.headers["access-control-max-age"], "86400");
+    assert.match(preflight.headers["access-control-allow-headers"] ?? "", /Range.*CMCD-Session/);
+    assertPublic(preflight);
+    const post = await ask(path, { method: "POST" });
+    assert.equal(post.status, 405);
+    assert.equal(post.headers.allow, "GET, HEAD, OPTIONS");
+  }
+});
+
+test("tells the time, never kept", async (t) => {
+  const { ask, clock } = await serve(t, servedPresentation());
+  const answer = await ask("/time");
+  assert.equal(answer.body.toString(), new Date(clock.nowMs()).toISOString());
+  assert.equal(answer.headers["cache-control"], "no-store");
+  assertPublic(answer);
+});
+
+test("counts viewers by their playlist requests, and answers by kind", async (t) => {
+  const { ask, counts, delivery } = await serve(t, servedPresentation());
+  const as = (agent: string) => ({ headers: { "user-agent": agent } });
+  await ask("/streams/cam/source/playlist.m3u8", as("a"));
+  await ask("/streams/cam/manifest.mpd", as("b"));
+  await ask("/streams/cam/source/e0-1.m4s", as("c"));
+  await ask("/streams/nobody/master.m3u8", as("d"));
+  assert.equal(delivery.viewers.count("cam"), 2);
+  assert.equal(delivery.viewers.count("nobody"), 0);
+  assert.deepEqual(
+    counts.answers.map(({ kind, status }) => `${kind} ${status}`),
+    ["playlist 200", "mpd 200", "segment 200", "multivariant 404"],
+  );
+  assert.equal(counts.answers[2]?.bodyBytes, 400);
+});

@@ -1,0 +1,166 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { CONTENT_TYPES } from "../http/content-types.ts";
+import { PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "../http/cors.ts";
+import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
+import { sendProblem } from "../http/problem.ts";
+import type { LivePresentation } from "../packaging/presentation.ts";
+import { answerAbsent } from "./answers.ts";
+import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
+import { HoldBudget } from "./held-requests.ts";
+import type { LivePresentations } from "./live-presentations.ts";
+import { type MediaRoute, parseMediaPath } from "./media-route.ts";
+import { PresentationDelivery } from "./presentation-delivery.ts";
+import { Viewers } from "./viewers.ts";
+
+/** Bounds of what viewers may make the server keep. */
+export interface DeliveryLimits {
+  /** Requests that wait for a part or playlist: in all, and of one stream. */
+  readonly maxHeldCount: number;
+  readonly maxHeldPerStreamCount: number;
+  /** How far an open segment may grow while one of its readers takes nothing, before that one is cut. */
+  readonly maxBacklogBytes: number;
+  readonly maxCountedViewersPerStream: number;
+}
+
+export const DEFAULT_DELIVERY_LIMITS: DeliveryLimits = {
+  maxHeldCount: 20_000,
+  maxHeldPerStreamCount: 10_000,
+  maxBacklogBytes: 4 * 1024 * 1024,
+  maxCountedViewersPerStream: 100_000,
+};
+
+export interface LiveDeliveryOptions {
+  readonly presentations: LivePresentations;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: DeliveryMetrics;
+  readonly limits?: Partial<DeliveryLimits>;
+  /** How viewers reach this server, without a trailing slash; from the Host header when undefined. */
+  readonly publicUrl?: string | undefined;
+  /** Who asks, for the count of viewers; the peer of the connection unless a trusted proxy says otherwise. */
+  readonly addressOf?: (req: IncomingMessage) => string;
+}
+
+const METHODS = "GET, HEAD, OPTIONS";
+const PREFLIGHT_HEADERS: FlatHeaders = publicPreflightHeaders(METHODS);
+const NO_STORE_HEADERS: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADERS];
+const TIME_HEADERS: FlatHeaders = ["Content-Type", CONTENT_TYPES.text, ...NO_STORE_HEADERS];
+const HOST = /^[A-Za-z0-9.:[\]_-]{1,255}$/;
+
+/** Serves live presentations on the bare HTTP server: playlists, MPDs, parts, segments and the time. */
+export class LiveDelivery {
+  readonly viewers: Viewers;
+  readonly #presentations: LivePresentations;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #metrics: DeliveryMetrics;
+  readonly #limits: DeliveryLimits;
+  readonly #publicUrl: string | undefined;
+  readonly #addressOf: (req: IncomingMessage) => string;
+  readonly #budget: HoldBudget;
+  readonly #deliveries = new WeakMap<LivePresentation, PresentationDelivery>();
+
+  constructor(options: LiveDeliveryOptions) {
+    this.#presentations = options.presentations;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#metrics = options.metrics;
+    this.#limits = { ...DEFAULT_DELIVERY_LIMITS, ...options.limits };
+    this.#publicUrl = options.publicUrl;
+    this.#addressOf = options.addressOf ?? peerAddress;
+    this.#budget = new HoldBudget(this.#limits.maxHeldCount);
+    this.viewers = new Viewers({ clock: this.#clock, maxPerStreamCount: this.#limits.maxCountedViewersPerStream });
+  }
+
+  /** Requests that wait for media now. */
+  get heldCount(): number {
+    return this.#budget.heldCount;
+  }
+
+  /** Answers a request, now or when its media is there; false when its path is not ours. */
+  handle(req: IncomingMessage, res: ServerResponse): boolean {
+    const url = req.url ?? "";
+    const queryAt = url.indexOf("?");
+    const route = parseMediaPath(queryAt < 0 ? url : url.slice(0, queryAt));
+    if (!route) return false;
+    if (req.method !== "GET" && req.method !== "HEAD") this.#answerOtherMethod(req, res);
+    else if (route.kind === "time") this.#answerTime(req, res);
+    else this.#answerStream(req, res, route, queryAt < 0 ? "" : url.slice(queryAt + 1));
+    return true;
+  }
+
+  #answerStream(
+    req: IncomingMessage,
+    res: ServerResponse,
+    route: Exclude<MediaRoute, { kind: "time" }>,
+    query: string,
+  ): void {
+    const { streamId } = route;
+    const presentation = this.#presentations.find(streamId);
+    if (!presentation) {
+      const answer = answerAbsent(req, res, this.#presentations.explainAbsence(streamId));
+      this.#metrics.served(kindOf(route), answer?.status ?? 404, 0);
+      return;
+    }
+    const delivery = this.#deliveryOf(presentation);
+    if (route.kind !== "object") this.viewers.note(streamId, this.#addressOf(req), req.headers["user-agent"] ?? "");
+    if (route.kind === "object") delivery.object(req, res, route.renditionId, route.name);
+    else if (route.kind === "playlist") delivery.playlist(req, res, route.renditionId, query);
+    else if (route.kind === "mpd") delivery.mpd(req, res, this.#timeUrl(req));
+    else delivery.multivariant(req, res);
+  }
+
+  #deliveryOf(presentation: LivePresentation): PresentationDelivery {
+    let delivery = this.#deliveries.get(presentation);
+    if (!delivery) {
+      delivery = new PresentationDelivery({
+        presentation,
+        clock: this.#clock,
+        log: this.#log,
+        metrics: this.#metrics,
+        budget: this.#budget,
+        maxHeldCount: this.#limits.maxHeldPerStreamCount,
+        maxBacklogBytes: this.#limits.maxBacklogBytes,
+      });
+      this.#deliveries.set(presentation, delivery);
+    }
+    return delivery;
+  }
+
+  #answerTime(req: IncomingMessage, res: ServerResponse): void {
+    const body = new Date(this.#clock.nowMs()).toISOString();
+    writeHead(res, 200, ["Content-Length", String(body.length), ...TIME_HEADERS]);
+    res.end(req.method === "HEAD" ? undefined : body);
+    this.#metrics.served("time", 200, body.length);
+  }
+
+  #answerOtherMethod(req: IncomingMessage, res: ServerResponse): void {
+    if (req.method === "OPTIONS") {
+      writeHead(res, 204, PREFLIGHT_HEADERS);
+      res.end();
+    } else {
+      const error = new DomainError("INVALID_REQUEST", `${req.method} is not possible here`);
+      sendProblem(req, res, error, NO_STORE_HEADERS, { status: 405, allow: METHODS });
+    }
+    this.#metrics.served("preflight", res.statusCode, 0);
+  }
+
+  /** Absolute, because dash.js takes a relative one from the page it runs in. */
+  #timeUrl(req: IncomingMessage): string {
+    if (this.#publicUrl !== undefined) return `${this.#publicUrl}/time`;
+    const { host } = req.headers;
+    if (host === undefined || !HOST.test(host)) return "/time";
+    return `${req.headers["x-forwarded-proto"] === "https" ? "https" : "http"}://${host}/time`;
+  }
+}
+
+function peerAddress(req: IncomingMessage): string {
+  return req.socket.remoteAddress ?? "";
+}
+
+function kindOf(route: MediaRoute): DeliveryKind {
+  return route.kind === "object" ? "segment" : route.kind;
+}

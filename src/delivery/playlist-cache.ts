@@ -1,0 +1,101 @@
+import type { Clock } from "../core/clock.ts";
+import { CONTENT_TYPES } from "../http/content-types.ts";
+import { renderMpd } from "../packaging/dash/mpd.ts";
+import { renderMediaPlaylist } from "../packaging/hls/media-playlist.ts";
+import { renderMultivariantPlaylist } from "../packaging/hls/multivariant-playlist.ts";
+import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
+import type { DeliveryMetrics } from "./delivery-metrics.ts";
+import { TextBody } from "./text-body.ts";
+
+/** Time addresses, one for each name under which the server is asked, that an MPD is kept for. */
+const MAX_MPD_COUNT = 8;
+
+export interface PlaylistCacheOptions {
+  readonly presentation: LivePresentation;
+  readonly clock: Clock;
+  readonly metrics: DeliveryMetrics;
+}
+
+interface CachedMpd {
+  readonly body: TextBody;
+  readonly publishTimeMs: number;
+  isCurrent: boolean;
+}
+
+/**
+ * The playlists and MPDs of one presentation as they stand: each is rendered when it is first asked for after a change,
+ * never twice for one change, and all requests share what was rendered.
+ */
+export class PlaylistCache {
+  readonly #presentation: LivePresentation;
+  readonly #clock: Clock;
+  readonly #metrics: DeliveryMetrics;
+  readonly #full = new Map<Rendition, TextBody>();
+  readonly #delta = new Map<Rendition, TextBody>();
+  readonly #mpds = new Map<string, CachedMpd>();
+  #multivariant: TextBody | undefined;
+  #isMultivariantCurrent = false;
+
+  constructor({ presentation, clock, metrics }: PlaylistCacheOptions) {
+    this.#presentation = presentation;
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  /** This rendition has advanced: its playlists are others, and so are bit rates and timelines. */
+  forget(rendition: Rendition): void {
+    this.#full.delete(rendition);
+    this.#delta.delete(rendition);
+    this.#forgetShared();
+  }
+
+  forgetAll(): void {
+    this.#full.clear();
+    this.#delta.clear();
+    this.#forgetShared();
+  }
+
+  media(rendition: Rendition, skip: boolean): TextBody {
+    const cached = skip ? this.#delta : this.#full;
+    let body = cached.get(rendition);
+    if (!body) {
+      this.#metrics.rendered("playlist");
+      body = new TextBody(renderMediaPlaylist(this.#presentation, rendition, { skip }), CONTENT_TYPES.m3u8);
+      cached.set(rendition, body);
+    }
+    return body;
+  }
+
+  multivariant(): TextBody {
+    if (this.#multivariant && this.#isMultivariantCurrent) return this.#multivariant;
+    this.#metrics.rendered("multivariant");
+    const text = renderMultivariantPlaylist(this.#presentation);
+    // Most advances change nothing here: the compressed forms and their tags stay.
+    if (this.#multivariant?.text !== text) this.#multivariant = new TextBody(text, CONTENT_TYPES.m3u8);
+    this.#isMultivariantCurrent = true;
+    return this.#multivariant;
+  }
+
+  /** The MPD that tells its readers to take the time from `timeUrl`. Its publishTime moves only when it says more. */
+  mpd(timeUrl: string): TextBody {
+    const cached = this.#mpds.get(timeUrl);
+    if (cached?.isCurrent) return cached.body;
+    if (!cached && this.#mpds.size >= MAX_MPD_COUNT) this.#mpds.clear();
+    const fresh = this.#renderMpd(timeUrl, cached);
+    this.#mpds.set(timeUrl, fresh);
+    return fresh.body;
+  }
+
+  #renderMpd(timeUrl: string, previous: CachedMpd | undefined): CachedMpd {
+    this.#metrics.rendered("mpd");
+    const render = (publishTimeMs: number) => renderMpd(this.#presentation, { timeUrl, publishTimeMs });
+    if (previous && render(previous.publishTimeMs) === previous.body.text) return { ...previous, isCurrent: true };
+    const publishTimeMs = Math.floor(this.#clock.nowMs());
+    return { body: new TextBody(render(publishTimeMs), CONTENT_TYPES.mpd), publishTimeMs, isCurrent: true };
+  }
+
+  #forgetShared(): void {
+    this.#isMultivariantCurrent = false;
+    for (const cached of this.#mpds.values()) cached.isCurrent = false;
+  }
+}
