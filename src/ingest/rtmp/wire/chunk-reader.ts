@@ -18,7 +18,8 @@ export interface ChunkReaderOptions {
   readonly onMessage: (message: RtmpMessage) => void;
 }
 
-const DEFAULT_CHUNK_BYTES = 128;
+/** Payload of a chunk, each way, until a Set Chunk Size (RTMP 5.4.1). */
+export const DEFAULT_CHUNK_BYTES = 128;
 /** Chunk stream ids that one connection may use. Encoders use three to eight. */
 const MAX_CHUNK_STREAMS = 64;
 const EXTENDED = 0xffffff;
@@ -259,7 +260,10 @@ export class ChunkReader {
     if (stream.bodyBytes > this.maxMessageBytes) {
       throw this.#malformed(`message of ${stream.bodyBytes} bytes, at most ${this.maxMessageBytes} are taken`);
     }
-    if (stream.bodyBytes === 0) return this.#complete(stream, EMPTY);
+    if (stream.bodyBytes === 0) {
+      this.#complete(stream, EMPTY);
+      return;
+    }
     if (this.#partialBytes + stream.bodyBytes > 2 * this.maxMessageBytes) {
       throw this.#malformed("unfinished messages take too much memory");
     }
