@@ -2,7 +2,6 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { DomainError } from "../core/errors.ts";
-import { answerProblem } from "../http/problem.ts";
 import type { ApiDependencies } from "./api.ts";
 import { problems } from "./problem-schema.ts";
 
@@ -55,15 +54,12 @@ export function operationRoutes(app: FastifyInstance, { readiness, metrics, serv
         response: { 200: z.object({ status: z.literal("ready"), checks: checksSchema }), ...problems(503) },
       },
     },
-    async (request, reply) => {
+    async (_request, reply) => {
       const checks = await readiness.check();
-      const described = checks.map(({ name, isReady, detail }) => ({ name, ready: isReady, detail: detail ?? null }));
-      const failed = checks.filter(({ isReady }) => !isReady);
+      refuseUnready(checks);
       reply.header("cache-control", "no-store");
-      if (failed.length === 0) return { status: "ready" as const, checks: described };
-      const { problem, headers } = answerProblem(unready(failed), { instance: request.url });
-      for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] ?? "", headers[i + 1]);
-      return reply.code(503).send({ ...problem, errors: undefined, checks: described });
+      const described = checks.map(({ name, isReady, detail }) => ({ name, ready: isReady, detail: detail ?? null }));
+      return { status: "ready" as const, checks: described };
     },
   );
 
@@ -81,8 +77,7 @@ export function operationRoutes(app: FastifyInstance, { readiness, metrics, serv
       },
     },
     async (_request, reply) => {
-      const failed = (await readiness.check()).filter(({ isReady }) => !isReady);
-      if (failed.length > 0) throw unready(failed);
+      refuseUnready(await readiness.check());
       reply.header("cache-control", "no-store");
       return { status: "healthy" as const, service: "Headwater", version: server.version };
     },
@@ -104,7 +99,11 @@ export function operationRoutes(app: FastifyInstance, { readiness, metrics, serv
   );
 }
 
-function unready(failed: readonly ReadinessCheck[]): DomainError {
-  const reasons = failed.map(({ name, detail }) => (detail === undefined ? name : `${name}: ${detail}`));
-  return new DomainError("UNAVAILABLE", reasons.join("; "));
+/** Throws UNAVAILABLE with every reason when a check is not ready. */
+function refuseUnready(checks: readonly ReadinessCheck[]): void {
+  const reasons = checks.flatMap(({ name, isReady, detail }) => {
+    if (isReady) return [];
+    return detail === undefined ? name : `${name}: ${detail}`;
+  });
+  if (reasons.length > 0) throw new DomainError("UNAVAILABLE", reasons.join("; "));
 }
