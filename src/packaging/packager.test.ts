@@ -170,8 +170,9 @@ describe("Packager", () => {
   ] as const) {
     it(`fills at least 85 % of every part at ${name}`, () => {
       const { packager, play, rendition } = setUp();
+      const frameRate = { numerator: Math.round(framesPerSecond * 1001), denominator: 1001 };
       play(
-        [H264_360P, AAC_48K],
+        [{ ...H264_360P, frameRate }, AAC_48K],
         videoUnits({ ...CAMERA, untilMs: 21_000, framesPerSecond, gopFrames: Math.round(framesPerSecond * 2) }),
         audioUnits({ ...CAMERA, untilMs: 21_000 }),
       );
@@ -347,8 +348,10 @@ describe("Packager", () => {
 describe("partTargetFor", () => {
   it("keeps the configured target when whole frames fill it, and raises it when they do not", () => {
     assert.equal(partTargetFor(500, 1000 / 30), 500);
-    assert.equal(partTargetFor(500, 40), 500);
-    assert.equal(partTargetFor(500, 1000), 1001);
-    assert.equal(partTargetFor(500, 1000 / 3), 669);
+    assert.equal(partTargetFor(500, 1001 / 30), 501);
+    assert.equal(partTargetFor(500, 40), 520);
+    assert.equal(partTargetFor(500, 1000), 1000);
+    assert.equal(partTargetFor(500, 1000 / 3), 667);
+    assert.equal(partTargetFor(200, 1000 / 30), 200);
   });
 });

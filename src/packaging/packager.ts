@@ -202,8 +202,8 @@ export class Packager implements LiveReader, LivePresentation {
 
   /** The part target holds for ever, so it is made to fit the source's frames: each part is whole frames, >= 85 % full. */
   #fixTimeline(first: Unit): SharedTimeline {
-    const frameMs = ticksToMs(first.duration, first.track.timescale);
-    const partTargetMs = this.options.isLowLatency ? partTargetFor(this.options.partTargetMs, frameMs) : Infinity;
+    const { isLowLatency, partTargetMs: configuredMs } = this.options;
+    const partTargetMs = isLowLatency ? partTargetFor(configuredMs, frameIntervalMs(first)) : Infinity;
     return {
       epoch: this.epoch,
       boundaries: this.#boundaries,
@@ -336,10 +336,21 @@ export class Packager implements LiveReader, LivePresentation {
   }
 }
 
-/** The configured part target, raised until whole frames fill at least 85 % of it (HLS §4.4.4.9). */
+/**
+ * The part target nearest to the configured one that whole frames fill: to the full when they nearly do, and never less
+ * than 85 % (HLS §4.4.4.9). `frameMs` is the true frame interval; stamps may be rounded to whole milliseconds.
+ */
 export function partTargetFor(configuredMs: number, frameMs: number): number {
-  // A millisecond a frame to spare: publishers' stamps are rounded to it.
-  const longFrameMs = frameMs + 1;
-  const framesThatFit = Math.floor(configuredMs / longFrameMs);
-  return framesThatFit * frameMs >= configuredMs * 0.85 ? configuredMs : Math.ceil((framesThatFit + 1) * longFrameMs);
+  const nearest = Math.round(configuredMs / frameMs);
+  const frameCount = nearest * frameMs >= configuredMs * 0.85 ? nearest : nearest + 1;
+  return Math.max(configuredMs, Math.ceil(frameCount * frameMs - 1e-6));
+}
+
+/** The frame interval that the codec declares, when the first frame agrees with it to its rounding; else the first frame's. */
+function frameIntervalMs({ duration, track }: Unit): number {
+  const { format, timescale } = track;
+  const seenMs = ticksToMs(duration, timescale);
+  const rate = format.kind === "video" ? format.frameRate : undefined;
+  const declaredMs = rate && rate.numerator > 0 ? (1000 * rate.denominator) / rate.numerator : undefined;
+  return declaredMs !== undefined && Math.abs(declaredMs - seenMs) <= 1 ? declaredMs : seenMs;
 }

@@ -288,7 +288,9 @@ export class Segmenter implements Rendition {
    * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn.
    */
   #cutPartAfter(unit: Unit): void {
-    if (this.#exceedsPart(this.#pendingTicks + unit.duration) && !this.#isNearSegmentEnd(unit)) this.#closePart();
+    // Publishers round stamps to milliseconds: the next frame may be one shorter than this.
+    const shortest = unit.duration - msToTicks(1, unit.track.timescale);
+    if (this.#exceedsPart(this.#pendingTicks + shortest) && !this.#isNearSegmentEnd(unit)) this.#closePart();
   }
 
   #exceedsPart(ticks: Ticks): boolean {
