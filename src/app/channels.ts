@@ -1,0 +1,239 @@
+import type { BruteForceGuard } from "../access/brute-force.ts";
+import { hashStreamKey } from "../access/stream-keys.ts";
+import type { LiveRendition, LiveStatus, LiveTrack, RunningStreams } from "../api/running-streams.ts";
+import type { StreamRecord } from "../catalog/stream-record.ts";
+import type { StreamRepository } from "../catalog/stream-repository.ts";
+import type { Clock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
+import type { StreamId } from "../core/ids.ts";
+import type { Logger } from "../core/logger.ts";
+import type { LivePresentations } from "../delivery/live-presentations.ts";
+import type { Publication, PublishGate, PublishRequest } from "../live/publication.ts";
+import type { MediaFormat } from "../media/format.ts";
+import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
+import type { Run } from "./run.ts";
+
+/** Viewers of a stream that was deleted still get the end of their playlist for so long. */
+const DELETED_RETENTION_MS = 30_000;
+
+export interface ChannelsOptions {
+  readonly streams: Pick<StreamRepository, "get" | "findByKeyHash" | "updateStatus">;
+  readonly guard: BruteForceGuard;
+  readonly createRun: (record: StreamRecord, log: Logger) => Run;
+  /** Publishes the built-in picture until the publication ends. */
+  readonly runPattern: (publication: Publication, log: Logger) => Promise<void>;
+  readonly takeStill: (streamId: StreamId, presentation: LivePresentation) => Promise<Uint8Array | undefined>;
+  readonly viewerCount: (streamId: StreamId) => number;
+  readonly maxConcurrentStreams: number;
+  readonly endedRetentionMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The streams that are on air, by id: who may publish to them, what viewers see of them, and what the API is told. The
+ * catalog has the records; here is only what runs.
+ */
+export class Channels implements PublishGate, LivePresentations, RunningStreams {
+  readonly #options: ChannelsOptions;
+  readonly #runs = new Map<StreamId, Run>();
+  readonly #patterns = new Map<StreamId, Promise<void>>();
+  #isClosing = false;
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+  }
+
+  async open(request: PublishRequest): Promise<Publication> {
+    const { guard, streams } = this.#options;
+    this.#refuseBlocked(request.remoteAddress);
+    const record = await streams.findByKeyHash(hashStreamKey(request.streamKey));
+    if (!record) {
+      guard.recordFailure(request.remoteAddress);
+      throw new DomainError("STREAM_KEY_UNKNOWN", "The stream key is unknown; copy it from the studio again");
+    }
+    return this.#claim(record, request);
+  }
+
+  find(streamId: string): LivePresentation | undefined {
+    return this.#runs.get(streamId as StreamId)?.presentation;
+  }
+
+  explainAbsence(streamId: string): DomainError {
+    return new DomainError("STREAM_NOT_LIVE", `No stream ${streamId} is live`);
+  }
+
+  status(streamId: StreamId): LiveStatus | undefined {
+    const run = this.#runs.get(streamId);
+    const startedAtMs = run?.startedAtMs;
+    if (!run || run.broadcast.state === "ended" || startedAtMs === undefined) return undefined;
+    run.noteEncoder();
+    const { publisher, state } = run.broadcast;
+    return {
+      state: state === "reconnecting" ? state : run.presentation ? "live" : "starting",
+      startedAtMs,
+      ingest: publisher && {
+        protocol: publisher.protocol,
+        address: publisher.remoteAddress,
+        encoder: publisher.encoder,
+      },
+      bitrateBps: run.health.figures()?.bitrateBps,
+      tracks: describeTracks(run),
+      renditions: run.packager.renditions.map(describeRendition),
+      viewerCount: this.#options.viewerCount(streamId),
+      latencyMs: run.latencyMs(),
+      health: run.health.sentences(),
+    };
+  }
+
+  *ids(): Iterable<StreamId> {
+    for (const [streamId, run] of this.#runs) if (run.broadcast.state !== "ended") yield streamId;
+  }
+
+  async stop(streamId: StreamId, reason: string): Promise<void> {
+    await this.#runs.get(streamId)?.end(new DomainError("STREAM_NOT_LIVE", reason));
+    await this.#patterns.get(streamId);
+  }
+
+  async startPattern(streamId: StreamId): Promise<void> {
+    const record = await this.#options.streams.get(streamId);
+    if (!record) throw new DomainError("STREAM_NOT_FOUND");
+    const request = { protocol: "pattern", streamKey: "", remoteAddress: "built-in", encoder: "test picture" } as const;
+    const publication = this.#claim(record, request);
+    const log = this.#options.log.child({ streamId });
+    const done = this.#options.runPattern(publication, log).finally(() => this.#patterns.delete(streamId));
+    this.#patterns.set(streamId, done);
+  }
+
+  async still(streamId: StreamId): Promise<Uint8Array | undefined> {
+    const presentation = this.find(streamId);
+    return presentation && !presentation.isEnded ? this.#options.takeStill(streamId, presentation) : undefined;
+  }
+
+  /** For metrics: broadcasts that are on air, and the encoders that run for them. */
+  counts(): { liveCount: number; encoderCount: number } {
+    const runs = [...this.#runs.values()].filter(({ broadcast }) => broadcast.state !== "ended");
+    return { liveCount: runs.length, encoderCount: runs.reduce((sum, run) => sum + run.encoderCount, 0) };
+  }
+
+  /** Ends every broadcast; nobody can publish any more. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all([...this.#runs.keys()].map((streamId) => this.stop(streamId, "The server is shutting down")));
+  }
+
+  #refuseBlocked(address: string): void {
+    const blockedForMs = this.#options.guard.blockedForMs(address);
+    if (blockedForMs <= 0) return;
+    const message = `Too many wrong stream keys; try again in ${Math.ceil(blockedForMs / 1000)} s`;
+    throw new DomainError("ADDRESS_BLOCKED", message);
+  }
+
+  #claim(record: StreamRecord, request: PublishRequest): Publication {
+    if (this.#isClosing) throw new DomainError("UNAVAILABLE", "The server is shutting down");
+    const current = this.#runs.get(record.streamId);
+    const run = current && current.broadcast.state !== "ended" ? current : this.#begin(record);
+    return run.broadcast.claim(request);
+  }
+
+  #begin(record: StreamRecord): Run {
+    const { maxConcurrentStreams, createRun, log } = this.#options;
+    if (this.counts().liveCount >= maxConcurrentStreams) {
+      throw new DomainError("LIMIT_REACHED", `No more than ${maxConcurrentStreams} streams may be live at once`);
+    }
+    const { streamId } = record;
+    const before = this.#runs.get(streamId);
+    const run = createRun(advance(record, before), log.child({ streamId }));
+    run.broadcast.events.on("state", (state) => {
+      if (state === "live") this.#note(streamId, "live", { broadcastStartedAtMs: run.startedAtMs ?? null });
+      if (state === "ended") void this.#retire(streamId, run);
+    });
+    this.#runs.set(streamId, run);
+    return run;
+  }
+
+  /** An ended broadcast can be played for a while; then the stream waits for its next one. */
+  async #retire(streamId: StreamId, run: Run): Promise<void> {
+    const { clock, endedRetentionMs } = this.#options;
+    const hasPlayed = run.startedAtMs !== undefined;
+    if (!hasPlayed) this.#forget(streamId, run);
+    else {
+      this.#note(streamId, "ready", { broadcastEndedAtMs: clock.nowMs() });
+      clock.after(DELETED_RETENTION_MS, () => void this.#forgetIfDeleted(streamId, run));
+      clock.after(endedRetentionMs, () => this.#forget(streamId, run));
+    }
+  }
+
+  async #forgetIfDeleted(streamId: StreamId, run: Run): Promise<void> {
+    if (!(await this.#options.streams.get(streamId))) this.#forget(streamId, run);
+  }
+
+  #forget(streamId: StreamId, run: Run): void {
+    if (this.#runs.get(streamId) !== run) return;
+    this.#runs.delete(streamId);
+    if (run.startedAtMs !== undefined && !this.#isClosing) this.#note(streamId, "pending", {});
+  }
+
+  /** The catalog follows what happens; a broadcast never waits for it. */
+  #note(streamId: StreamId, ...change: ParametersAfterFirst<StreamRepository["updateStatus"]>): void {
+    this.#options.streams.updateStatus(streamId, ...change).catch((error: unknown) => {
+      this.#options.log.error({ streamId, err: error }, "the catalog did not take a stream's status");
+    });
+  }
+}
+
+type ParametersAfterFirst<F> = F extends (first: never, ...rest: infer Rest) => unknown ? Rest : never;
+
+/** Where the next broadcast's numbers begin: above the catalog's marks and above what the last one here has used. */
+function advance(record: StreamRecord, before: Run | undefined): StreamRecord {
+  if (!before) return record;
+  const { nextMsn, nextDiscontinuitySequence } = before.packager;
+  return {
+    ...record,
+    nextMsn: Math.max(record.nextMsn, nextMsn),
+    discontinuitySequence: Math.max(record.discontinuitySequence, nextDiscontinuitySequence),
+  };
+}
+
+function describeTracks(run: Run): LiveTrack[] {
+  const { period } = run.broadcast;
+  const figures = run.health.figures();
+  return [period?.video, period?.audio].flatMap((track) =>
+    track
+      ? [
+          {
+            ...describeFormat(track.format),
+            bitrateBps: figures?.[track.format.kind]?.bitrateBps,
+            frameRate: frameRateOf(run, track.format),
+          },
+        ]
+      : [],
+  );
+}
+
+function frameRateOf(run: Run, format: MediaFormat): number | undefined {
+  return format.kind === "video" ? run.packager.renditions.find(({ id }) => id === "source")?.frameRate : undefined;
+}
+
+function describeRendition(rendition: Rendition): LiveRendition {
+  const { averageBps, peakBps } = rendition.bitrate;
+  return {
+    ...describeFormat(rendition.format),
+    id: rendition.id,
+    origin: rendition.origin,
+    frameRate: rendition.frameRate,
+    averageBps,
+    peakBps,
+  };
+}
+
+function describeFormat(format: MediaFormat) {
+  return format.kind === "video"
+    ? { kind: "video" as const, codec: format.codecString, width: format.width, height: format.height }
+    : {
+        kind: "audio" as const,
+        codec: format.codecString,
+        sampleRateHz: format.sampleRateHz,
+        channelCount: format.channelCount,
+      };
+}
