@@ -88,7 +88,7 @@ function renderOperation({ method, path, operation }: Listed): string {
   const isPublic = !operation.security?.length;
   return `<article id="${escapeHtml(operation.operationId ?? "")}">
 <h3><b>${method}</b> <code>${escapeHtml(path)}</code></h3>
-<p>${escapeHtml(operation.summary ?? "")} <em>${isPublic ? "Public." : "Needs the admin token or a session."}</em></p>
+<p>${escapeHtml(operation.summary ?? "")}. <em>${isPublic ? "Public." : "Needs the admin token or a session."}</em></p>
 ${renderParameters(operation.parameters ?? [])}
 ${body ? `<p>Body: ${describeType(body)}</p>` : ""}
 <table><caption>Answers</caption>${Object.entries(operation.responses ?? {})

@@ -1,14 +1,13 @@
+import { STATUS_CODES } from "node:http";
 import swagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
-import { createJsonSchemaTransform, createJsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { CONTENT_TYPES } from "../http/content-types.ts";
 import type { ApiDependencies } from "./api.ts";
 import { renderDocsPage } from "./docs-page.ts";
-import { apiSchemas } from "./schema-registry.ts";
 
 /** Collects every route that `api` gets after this into an OpenAPI 3.1 document. */
 export async function registerOpenApi(api: FastifyInstance, { server, admin }: ApiDependencies): Promise<void> {
-  const transformObject = createJsonSchemaTransformObject({ schemaRegistry: apiSchemas });
   await api.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -26,8 +25,8 @@ export async function registerOpenApi(api: FastifyInstance, { server, admin }: A
         },
       },
     },
-    transform: createJsonSchemaTransform({ schemaRegistry: apiSchemas }),
-    transformObject: (document) => withoutUnused(transformObject(document)),
+    transform: jsonSchemaTransform,
+    transformObject: (document) => withoutUnused(withStatusNames(jsonSchemaTransformObject(document))),
   });
 }
 
@@ -44,6 +43,23 @@ export function openApiRoutes(api: FastifyInstance): void {
     reply.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     return reply.type("text/html; charset=utf-8").send(page);
   });
+}
+
+/** Answers that have no description of their own are described by the name of their status. */
+function withStatusNames<Document extends object>(document: Document): Document {
+  const answers = "paths" in document ? Object.values(document.paths as Paths).flatMap(Object.values<Operation>) : [];
+  for (const { responses } of answers) {
+    for (const [status, answer] of Object.entries(responses ?? {})) {
+      if (answer.description === "Default Response") answer.description = STATUS_CODES[status] ?? status;
+    }
+  }
+  return document;
+}
+
+type Paths = Record<string, Record<string, Operation>>;
+
+interface Operation {
+  responses?: Record<string, { description: string }>;
 }
 
 /** Every schema comes as it is sent and as it is received; only one of both is referred to. */

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
-import { apiSchemas } from "./schema-registry.ts";
 
 const CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
@@ -23,7 +22,7 @@ const problemSchema = z
       .optional()
       .describe("Every fault of an invalid request"),
   })
-  .register(apiSchemas, { id: "Problem" });
+  .meta({ id: "Problem" });
 
 const MEANINGS = {
   400: "A parameter or the body's form is not valid",

@@ -2,7 +2,6 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { ApiDependencies } from "./api.ts";
-import { apiSchemas } from "./schema-registry.ts";
 import { rtmpServerFor } from "./server-address.ts";
 import { instant } from "./stream-resource.ts";
 
@@ -26,7 +25,7 @@ const serverSchema = z
     started_at: z.iso.datetime(),
     uptime_s: z.int().min(0),
   })
-  .register(apiSchemas, { id: "Server" });
+  .meta({ id: "Server" });
 
 export function serverRoutes(app: FastifyInstance, { server, clock }: ApiDependencies): void {
   app.withTypeProvider<ZodTypeProvider>().get(

@@ -4,7 +4,6 @@ import { z } from "zod";
 import { proveAdmin } from "./admin-hook.ts";
 import type { ApiDependencies } from "./api.ts";
 import { problems } from "./problem-schema.ts";
-import { apiSchemas } from "./schema-registry.ts";
 import { instant } from "./stream-resource.ts";
 
 const sessionSchema = z
@@ -12,11 +11,11 @@ const sessionSchema = z
     via: z.enum(["bearer", "cookie"]),
     expires_at: z.iso.datetime().nullable().describe("null for a bearer token"),
   })
-  .register(apiSchemas, { id: "Session" });
+  .meta({ id: "Session" });
 
 const loginSchema = z
   .strictObject({ token: z.string().min(1).max(512).describe("One-time token of the studio link, or the admin token") })
-  .register(apiSchemas, { id: "Login" });
+  .meta({ id: "Login" });
 
 /** Logging a browser in and out. */
 export function sessionRoutes(app: FastifyInstance, { admin, log }: ApiDependencies): void {

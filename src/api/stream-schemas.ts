@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { QUALITY_NAMES } from "../encode/ladder.ts";
-import { apiSchemas } from "./schema-registry.ts";
 
 const timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 const count = z.int().min(0);
@@ -56,7 +55,7 @@ export const createStreamSchema = z
       refuse("part_duration_ms", "must not be longer than segment_duration_ms");
     }
   })
-  .register(apiSchemas, { id: "CreateStream" });
+  .meta({ id: "CreateStream" });
 
 const healthNoteSchema = z
   .object({
@@ -64,7 +63,7 @@ const healthNoteSchema = z
     severity: z.enum(["error", "warning", "info"]),
     message: z.string().describe("One sentence for whoever streams"),
   })
-  .register(apiSchemas, { id: "HealthNote" });
+  .meta({ id: "HealthNote" });
 
 const pictureAndSound = {
   kind: z.enum(["video", "audio"]),
@@ -78,7 +77,7 @@ const pictureAndSound = {
 
 const trackSchema = z
   .object({ ...pictureAndSound, bitrate_bps: figure.describe("Measured over five seconds") })
-  .register(apiSchemas, { id: "Track" });
+  .meta({ id: "Track" });
 
 const renditionSchema = z
   .object({
@@ -88,11 +87,11 @@ const renditionSchema = z
     average_bps: figure.describe("Measured"),
     peak_bps: figure.describe("Measured, highest segment"),
   })
-  .register(apiSchemas, { id: "Rendition" });
+  .meta({ id: "Rendition" });
 
 const ingestSchema = z
   .object({ protocol: z.string(), address: z.string(), encoder: z.string().nullable() })
-  .register(apiSchemas, { id: "Ingest" });
+  .meta({ id: "Ingest" });
 
 const summaryFields = {
   stream_id: z.string(),
@@ -133,9 +132,9 @@ const detailFields = {
   watch_url: z.string(),
 };
 
-export const streamSummarySchema = z.object(summaryFields).register(apiSchemas, { id: "StreamSummary" });
+export const streamSummarySchema = z.object(summaryFields).meta({ id: "StreamSummary" });
 
-export const streamSchema = z.object(detailFields).register(apiSchemas, { id: "Stream" });
+export const streamSchema = z.object(detailFields).meta({ id: "Stream" });
 
 export const createdStreamSchema = z
   .object({
@@ -143,18 +142,18 @@ export const createdStreamSchema = z
     stream_key: z.string().optional().describe("Shown now and never again; absent when nobody has to publish"),
     rtmp_url: z.string().optional().describe("Server and key in one, as ffmpeg takes it"),
   })
-  .register(apiSchemas, { id: "CreatedStream" });
+  .meta({ id: "CreatedStream" });
 
 export const keyGrantSchema = z
   .object({ stream_id: z.string(), stream_key: z.string(), rtmp_url: z.string() })
-  .register(apiSchemas, { id: "KeyGrant" });
+  .meta({ id: "KeyGrant" });
 
 export const streamPageSchema = z
   .object({
     streams: z.array(streamSummarySchema),
     next_cursor: z.string().nullable().describe("null at the end"),
   })
-  .register(apiSchemas, { id: "StreamPage" });
+  .meta({ id: "StreamPage" });
 
 export const heartbeatSchema = z
   .object({
@@ -163,7 +162,7 @@ export const heartbeatSchema = z
     last_heartbeat_at: timestamp,
     stale_at: timestamp.describe("The broadcast ends at the first check after this instant without another heartbeat"),
   })
-  .register(apiSchemas, { id: "Heartbeat" });
+  .meta({ id: "Heartbeat" });
 
 export const playbackSchema = z
   .object({
@@ -174,10 +173,10 @@ export const playbackSchema = z
     hls_url: z.string().nullable().describe("Reference, relative to this server"),
     dash_url: z.string().nullable().describe("Reference, relative to this server"),
   })
-  .register(apiSchemas, { id: "Playback" });
+  .meta({ id: "Playback" });
 
 export const listQuerySchema = z.object({
-  limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(50),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
   cursor: z.string().min(1).max(512).optional().describe("next_cursor of the page before"),
   status: z.enum(["pending", "live", "processing", "ready", "error"]).optional(),
 });
