@@ -104,20 +104,22 @@ export function writeChunk(options: ChunkOptions): Uint8Array {
 }
 
 function measure(samples: readonly CmafSample[]): ChunkLayout {
-  const [first, second] = samples;
+  const first = samples[0];
   if (!first) throw new RangeError("a chunk holds at least one sample");
-  const restIsKey = (second ?? first).isKey;
+  const restIsKey = (samples[1] ?? first).isKey;
+  let hasMixedRest = false;
   let mediaBytes = 0;
   let trunFlags = TRUN_DATA_OFFSET;
-  for (const sample of samples) {
+  for (let i = 0; i < samples.length; i += 1) {
+    const sample = samples[i] ?? first;
     mediaBytes += sample.data.length;
     if (sample.duration !== first.duration) trunFlags |= TRUN_DURATIONS;
     if (sample.data.length !== first.data.length) trunFlags |= TRUN_SIZES;
     if (sample.cts !== 0) trunFlags |= TRUN_OFFSETS;
-    if (sample !== first && sample.isKey !== restIsKey) trunFlags |= TRUN_SAMPLE_FLAGS;
+    if (i > 0 && sample.isKey !== restIsKey) hasMixedRest = true;
   }
-  const hasOddFirst = first.isKey !== restIsKey && !(trunFlags & TRUN_SAMPLE_FLAGS);
-  if (hasOddFirst) trunFlags |= TRUN_FIRST_FLAGS;
+  if (hasMixedRest) trunFlags |= TRUN_SAMPLE_FLAGS;
+  else if (first.isKey !== restIsKey) trunFlags |= TRUN_FIRST_FLAGS;
   const fields = trunFlags & (TRUN_DURATIONS | TRUN_SIZES | TRUN_SAMPLE_FLAGS | TRUN_OFFSETS);
   return { trunFlags, bytesPerSample: 4 * countBits(fields), mediaBytes, defaultFlags: flagsOf(restIsKey) };
 }
