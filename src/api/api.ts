@@ -9,6 +9,7 @@ import { requireAdmin } from "./admin-hook.ts";
 import { openApiRoutes, registerOpenApi } from "./open-api.ts";
 import { operationRoutes, type Readiness, type RenderedMetrics } from "./operation-routes.ts";
 import { playbackRoutes } from "./playback-routes.ts";
+import { logRequests } from "./request-log.ts";
 import type { RunningStreams } from "./running-streams.ts";
 import { type ServerFacts, serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -39,6 +40,8 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
   await app.register(async (api) => {
     api.setValidatorCompiler(validateWithZod);
     api.setSerializerCompiler(serializerCompiler);
+    acceptEmptyJson(api);
+    logRequests(api, dependencies.log);
     await api.register(cookie);
     await registerOpenApi(api, dependencies);
     await api.register(async (scope) => {
@@ -50,5 +53,14 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
     await api.register(async (scope) => playbackRoutes(scope, dependencies));
     operationRoutes(api, dependencies);
     openApiRoutes(api);
+  });
+}
+
+/** Clients that always announce JSON also do so where no body is asked for. */
+function acceptEmptyJson(api: FastifyInstance): void {
+  const parse = api.getDefaultJsonParser("error", "error");
+  api.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else void parse(request, body, done);
   });
 }

@@ -135,6 +135,14 @@ test("refuses a body that is no JSON, too large, or of another type", async (t) 
   assert.equal(xml.headers.get("content-type"), "application/problem+json");
 });
 
+test("takes an announced but empty body where none is asked for, and no poisoned one", async (t) => {
+  const { call } = await startApi(t);
+  await call("POST", "/streams", { stream_id: "a" });
+  assert.equal((await call("POST", "/streams/a/heartbeat", "")).status, 200);
+  assert.equal((await call("POST", "/streams", "")).status, 422);
+  assert.equal((await call("POST", "/streams", '{"__proto__": {"name": "x"}}')).status, 400);
+});
+
 test("starts the test picture with its stream, and leaves nothing behind when it cannot", async (t) => {
   const { call, running } = await startApi(t);
   const { status, body } = await call("POST", "/api/v1/streams", { stream_id: "colours", ingest_type: "pattern" });
