@@ -154,3 +154,18 @@ test("weighs If-None-Match only once the wait is over", async (t) => {
   presentation.advance();
   assert.equal((await answer).status, 200);
 });
+
+test("answers 404 to all who wait for a rendition that is given up", async (t) => {
+  const presentation = servedPresentation();
+  const { ask, counts, delivery } = await serve(t, presentation);
+  const folder = "/streams/cam/audio_source";
+  const waiting = [ask(`${folder}/playlist.m3u8?_HLS_msn=4`), ask(`${folder}/e0-4.0.m4s`), ask(`${folder}/e0-4.m4s`)];
+  const other = ask(`${PLAYLIST}?_HLS_msn=4&_HLS_part=0`);
+  await counts.until("handled", 4);
+  presentation.drop("audio_source");
+  for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 404);
+  assert.equal(delivery.heldCount, 1);
+  presentation.advance();
+  assert.doesNotMatch((await other).body.toString(), /audio_source/);
+  assert.equal((await ask(`${folder}/playlist.m3u8`)).status, 404);
+});

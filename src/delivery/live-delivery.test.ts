@@ -85,21 +85,31 @@ test("renders once per change, and keeps what a change leaves as it was", async 
   assert.equal(second.headers.etag, first.headers.etag);
 });
 
-test("moves the MPD's publishTime only when it says more", async (t) => {
+test("moves the MPD's publishTime only when it says more, and for all who ask alike", async (t) => {
   const presentation = servedPresentation();
-  const { ask, clock } = await serve(t, presentation);
-  const publishTime = async () =>
-    /publishTime="([^"]+)"/.exec((await ask("/streams/cam/manifest.mpd")).body.toString())?.[1];
-  const first = await publishTime();
-  assert.ok(first);
+  const { ask, clock, counts } = await serve(t, presentation);
+  presentation.advance();
+  const readMpd = async (host: string) => {
+    const { body } = await ask("/streams/cam/manifest.mpd", { headers: { host } });
+    const [, publishTime = ""] = /publishTime="([^"]+)"/.exec(body.toString()) ?? [];
+    const [, timeUrl] = /http-iso:2014" value="([^"]+)"/.exec(body.toString()) ?? [];
+    return { publishTime, timeUrl };
+  };
+  const first = await readMpd("a.example");
+  assert.equal(first.timeUrl, "http://a.example/time");
   clock.advance(5000);
-  assert.equal(await publishTime(), first);
+  presentation.advance();
+  assert.deepEqual(await readMpd("a.example"), first);
+  assert.deepEqual(await readMpd("b.example:81"), { ...first, timeUrl: "http://b.example:81/time" });
+  assert.equal((await readMpd('"><script>')).timeUrl, "/time");
+  assert.equal(counts.renderedKinds.length, 3);
+
   for (const id of ["source", "audio_source"]) {
     presentation.addSegment(2000, [id]);
     presentation.events.emit("advance", presentation.rendition(id));
   }
-  const second = await publishTime();
-  assert.ok(second !== undefined && second > first);
+  const second = await readMpd("a.example");
+  assert.ok(second.publishTime > first.publishTime, `${second.publishTime} after ${first.publishTime}`);
 });
 
 test("names the reason when there is nothing to see, with CORS and for a second only", async (t) => {

@@ -133,8 +133,9 @@ export class LiveDelivery {
   #answerTime(req: IncomingMessage, res: ServerResponse): void {
     const body = new Date(this.#clock.nowMs()).toISOString();
     writeHead(res, 200, ["Content-Length", String(body.length), ...TIME_HEADERS]);
-    res.end(req.method === "HEAD" ? undefined : body);
-    this.#metrics.served("time", 200, body.length);
+    const isHead = req.method === "HEAD";
+    res.end(isHead ? undefined : body);
+    this.#metrics.served("time", 200, isHead ? 0 : body.length);
   }
 
   #answerOtherMethod(req: IncomingMessage, res: ServerResponse): void {

@@ -149,9 +149,10 @@ export class MediaObjects {
 
   /** Whether this names the segment that the next part will open: a player of DASH may ask a moment too early. */
   #isNextSegment(name: string): boolean {
-    const { epoch, isEnded } = this.#presentation;
+    const { epoch, isEnded, renditions } = this.#presentation;
     const { msn, index } = this.#rendition.nextPart;
-    return !isEnded && index === 0 && name === `${epoch}-${msn}.m4s`;
+    if (isEnded || index !== 0 || name !== `${epoch}-${msn}.m4s`) return false;
+    return renditions.includes(this.#rendition);
   }
 
   #body(object: { readonly name: string }, chunks: readonly Uint8Array[]): MediaBody {

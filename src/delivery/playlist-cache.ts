@@ -16,12 +16,6 @@ export interface PlaylistCacheOptions {
   readonly metrics: DeliveryMetrics;
 }
 
-interface CachedMpd {
-  readonly body: TextBody;
-  readonly publishTimeMs: number;
-  isCurrent: boolean;
-}
-
 /**
  * The playlists and MPDs of one presentation as they stand: each is rendered when it is first asked for after a change,
  * never twice for one change, and all requests share what was rendered.
@@ -32,7 +26,12 @@ export class PlaylistCache {
   readonly #metrics: DeliveryMetrics;
   readonly #full = new Map<Rendition, TextBody>();
   readonly #delta = new Map<Rendition, TextBody>();
-  readonly #mpds = new Map<string, CachedMpd>();
+  /** By time address. */
+  readonly #mpds = new Map<string, TextBody>();
+  /** The MPD without what varies though nothing has changed. */
+  #mpdContent = "";
+  #mpdPublishTimeMs = 0;
+  #isMpdCurrent = false;
   #multivariant: TextBody | undefined;
   #isMultivariantCurrent = false;
 
@@ -78,24 +77,29 @@ export class PlaylistCache {
 
   /** The MPD that tells its readers to take the time from `timeUrl`. Its publishTime moves only when it says more. */
   mpd(timeUrl: string): TextBody {
-    const cached = this.#mpds.get(timeUrl);
-    if (cached?.isCurrent) return cached.body;
-    if (!cached && this.#mpds.size >= MAX_MPD_COUNT) this.#mpds.clear();
-    const fresh = this.#renderMpd(timeUrl, cached);
-    this.#mpds.set(timeUrl, fresh);
-    return fresh.body;
+    if (!this.#isMpdCurrent) this.#reviewMpd();
+    let body = this.#mpds.get(timeUrl);
+    if (!body) {
+      this.#metrics.rendered("mpd");
+      if (this.#mpds.size >= MAX_MPD_COUNT) this.#mpds.clear();
+      const options = { timeUrl, publishTimeMs: this.#mpdPublishTimeMs };
+      body = new TextBody(renderMpd(this.#presentation, options), CONTENT_TYPES.mpd);
+      this.#mpds.set(timeUrl, body);
+    }
+    return body;
   }
 
-  #renderMpd(timeUrl: string, previous: CachedMpd | undefined): CachedMpd {
-    this.#metrics.rendered("mpd");
-    const render = (publishTimeMs: number) => renderMpd(this.#presentation, { timeUrl, publishTimeMs });
-    if (previous && render(previous.publishTimeMs) === previous.body.text) return { ...previous, isCurrent: true };
-    const publishTimeMs = Math.floor(this.#clock.nowMs());
-    return { body: new TextBody(render(publishTimeMs), CONTENT_TYPES.mpd), publishTimeMs, isCurrent: true };
+  #reviewMpd(): void {
+    this.#isMpdCurrent = true;
+    const content = renderMpd(this.#presentation, { timeUrl: "", publishTimeMs: 0 });
+    if (content === this.#mpdContent) return;
+    this.#mpdContent = content;
+    this.#mpdPublishTimeMs = Math.floor(this.#clock.nowMs());
+    this.#mpds.clear();
   }
 
   #forgetShared(): void {
     this.#isMultivariantCurrent = false;
-    for (const cached of this.#mpds.values()) cached.isCurrent = false;
+    this.#isMpdCurrent = false;
   }
 }

@@ -75,6 +75,8 @@ export class HttpServer {
     this.app = Fastify({
       logger: false,
       bodyLimit: this.#limits.maxBodyBytes,
+      // What arrives on an open connection during close is still answered, as its last.
+      return503OnClosing: false,
       serverFactory: (handler) => this.#createServer(handler),
       clientErrorHandler: answerClientError,
       frameworkErrors: (error, request, reply) => {

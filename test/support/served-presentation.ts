@@ -43,6 +43,13 @@ export class ServedPresentation extends ScriptedPresentation implements LivePres
     this.events.emit("advance", this.rendition(id));
   }
 
+  /** Takes a rendition away, as when its encoder is given up. */
+  drop(id: string): void {
+    const renditions = this.renditions as ServedPresentation["renditions"][number][];
+    renditions.splice(renditions.indexOf(this.rendition(id)), 1);
+    this.events.emit("renditions", this);
+  }
+
   finish(): void {
     this.end();
     this.events.emit("ended", this);
