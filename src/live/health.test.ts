@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ManualClock } from "../core/clock.ts";
 import type { AudioFormat, VideoFormat } from "../media/format.ts";
 import { type HealthSentence, StreamHealth, type StreamHealthOptions } from "./health.ts";
+import { Intake } from "./intake.ts";
 import type { AudioTrack, Period, Unit, VideoTrack } from "./unit.ts";
 
 const VIDEO_FORMAT: VideoFormat = {
@@ -347,4 +348,56 @@ test("stops saying that the encoder is behind once it has caught up", () => {
   assert.deepEqual(encoder.codes(), ["encoder_behind"]);
   encoder.health.note({ kind: "encoder_behind", behindMs: 0 });
   assert.deepEqual(encoder.codes(), []);
+});
+
+/** What an RTMP encoder sends: both media in whole milliseconds, in real time, through the intake of a broadcast. */
+function publish(
+  frameRate: number,
+  seconds: number,
+  options: { gopFrames: number; reorder: number[]; jumpAtS?: number },
+) {
+  const clock = new ManualClock();
+  const health = new StreamHealth({ clock, segmentDurationMs: 2000, partDurationMs: 500 });
+  const intake = new Intake({
+    clock,
+    sink: health,
+    sampleCount: () => undefined,
+    onTimestampJump: (jumpMs) => health.note({ kind: "timestamp_jump", jumpMs }),
+  });
+  intake.expect({ video: true, audio: true });
+  intake.setFormat(VIDEO_FORMAT);
+  intake.setFormat(AUDIO_FORMAT);
+  const data = new Uint8Array(5000);
+  let audioMs = 0;
+  for (let i = 0; i < seconds * frameRate; i++) {
+    clock.advance(1000 / frameRate);
+    const jumpMs = options.jumpAtS !== undefined && i >= options.jumpAtS * frameRate ? 60_000 : 0;
+    const delayFrames = options.reorder[i % options.reorder.length] ?? 0;
+    const dts = Math.round((i * 1000) / frameRate);
+    const cts = Math.round(((i + delayFrames) * 1000) / frameRate) - dts;
+    const isKey = i % options.gopFrames === 0;
+    intake.write({ kind: "video", timescale: 1000, dts: dts + jumpMs, cts, isKey, data });
+    for (; audioMs < dts; audioMs += 1024 / 48) {
+      intake.write({ kind: "audio", timescale: 1000, dts: Math.round(audioMs) + jumpMs, cts: 0, isKey: true, data });
+    }
+  }
+  return health;
+}
+
+test("finds nothing wrong with the whole milliseconds of RTMP, at any usual frame rate", () => {
+  for (const frameRate of [24000 / 1001, 25, 30000 / 1001, 30, 50, 60000 / 1001, 60, 120]) {
+    const gopFrames = Math.round(frameRate * 2);
+    const health = publish(frameRate, 20, { gopFrames, reorder: [0] });
+    assert.deepEqual(health.sentences(), [], `${frameRate} fps`);
+    assert.ok(Math.abs((health.figures()?.video?.unitsPerSecond ?? 0) / frameRate - 1) < 0.01, `${frameRate} fps`);
+  }
+});
+
+test("finds long GOPs, B-frames and jumps in what RTMP carries", () => {
+  const health = publish(30, 30, { gopFrames: 300, reorder: [2, 3, 0, 0], jumpAtS: 20 });
+  const said = health.sentences().map(({ code, message }) => `${code}: ${message}`);
+  assert.equal(said.length, 3);
+  assert.match(said[0] ?? "", /^long_gop: Keyframes come every 10\.0 s/);
+  assert.match(said[1] ?? "", /^timestamp_jump: The encoder's clock jumped by 60\.0 s/);
+  assert.match(said[2] ?? "", /^b_frames: .* 67 ms of delay/);
 });
