@@ -1,0 +1,20 @@
+// `npm run bench -- live`: brings the checkout to where it is measured, and measures what is named.
+import { join } from "node:path";
+import {
+  buildWeb,
+  findNode,
+  installPackages,
+  installPrograms,
+  ROOT,
+  runInForeground,
+  runSteps,
+  TEST_NEEDS,
+} from "./steps.mjs";
+
+await runSteps(async () => {
+  await installPackages();
+  const node = findNode();
+  await installPrograms(TEST_NEEDS);
+  await buildWeb(node);
+  await runInForeground(node, [join(ROOT, "bench", "main.ts"), ...process.argv.slice(2)]);
+});

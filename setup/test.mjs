@@ -1,0 +1,39 @@
+// `npm test [-- path...]`: brings the checkout to where its tests run, and runs them all, or those of the paths.
+import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import {
+  buildWeb,
+  findNode,
+  installPackages,
+  installPrograms,
+  ROOT,
+  runInForeground,
+  runSteps,
+  TEST_NEEDS,
+} from "./steps.mjs";
+
+// Whole-path tests run encoders and browsers: more at once than cores only makes each of them late.
+const CONCURRENCY = Math.max(1, Math.min(4, availableParallelism()));
+/** For one test; an encoder that starts on a busy machine takes seconds, nothing takes minutes. */
+const TEST_LIMIT_MS = 180_000;
+
+await runSteps(async () => {
+  await installPackages();
+  const node = findNode();
+  await installPrograms(TEST_NEEDS);
+  await buildWeb(node);
+  process.chdir(ROOT);
+  const [flags, paths] = partition(process.argv.slice(2), (argument) => argument.startsWith("-"));
+  const tests = paths.length > 0 ? paths.map(asGlob) : ["src/**/*.test.ts", "test/**/*.test.ts"];
+  const options = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_LIMIT_MS}`];
+  await runInForeground(node, [...options, "--test-reporter=spec", ...flags, ...tests]);
+});
+
+function partition(items, accept) {
+  return [items.filter(accept), items.filter((item) => !accept(item))];
+}
+
+function asGlob(path) {
+  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  return isDirectory ? `${path.replace(/\/$/, "")}/**/*.test.ts` : path;
+}

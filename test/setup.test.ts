@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Says what it was given, and each signal; ends with 7 at the second one, or at once when told so. */
+const MAIN = `
+  process.stdout.write("started " + JSON.stringify(process.argv.slice(2)) + " on " + process.versions.node + "\\n");
+  if (process.argv.includes("--once")) process.exit(7);
+  let count = 0;
+  const hear = (signal: string) => {
+    process.stdout.write(signal + " " + ++count + "\\n");
+    if (count === 2) process.exit(7);
+  };
+  process.on("SIGTERM", hear);
+  process.on("SIGINT", hear);
+  setInterval(() => {}, 1000);
+`;
+
+/** A checkout with the real set-up, a small main.ts, nothing to install, and `programs` that do nothing. */
+async function makeCheckout(t: TestContext, programs: Record<string, string>) {
+  const directory = await mkdtemp(join(tmpdir(), "headwater-setup-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await cp(join(ROOT, "setup"), join(directory, "setup"), { recursive: true });
+  const lock = JSON.stringify({ packages: {} });
+  for (const name of ["src", "bin", "node_modules"]) await mkdir(join(directory, name));
+  await writeFile(join(directory, "package-lock.json"), lock);
+  await writeFile(join(directory, "node_modules", ".package-lock.json"), lock);
+  await writeFile(join(directory, "src", "main.ts"), MAIN);
+  const packaged = join("node_modules", `node-${process.platform}-${process.arch}`, "bin");
+  await mkdir(join(directory, packaged), { recursive: true });
+  await symlink(process.execPath, join(directory, packaged, "node"));
+  for (const [name, script] of Object.entries(programs)) {
+    await writeFile(join(directory, "bin", name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(directory, "bin", name), 0o755);
+  }
+  return directory;
+}
+
+function start(directory: string, args: string[] = []) {
+  const child = spawn(process.execPath, [join(directory, "setup", "start.mjs"), ...args], {
+    cwd: directory,
+    env: { PATH: join(directory, "bin"), LOG: join(directory, "log") },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return { child, ended: endOf(child), said: sayingsOf(child) };
+}
+
+async function endOf(child: ChildProcess): Promise<{ code: number | null; output: string }> {
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+/** Resolves when the child has printed `text`. */
+function sayingsOf(child: ChildProcess): (text: string) => Promise<void> {
+  let output = "";
+  child.stdout?.on("data", (chunk: string) => {
+    output += chunk;
+    child.emit("said");
+  });
+  return async (text) => {
+    while (!output.includes(text)) await once(child, "said");
+  };
+}
+
+const NOTHING = "exit 0";
+
+/** Only time tells a second press of Ctrl-C from the first one's echo. */
+const secondPress = () => setTimeout(250);
+
+test("starts without a word when everything is there, and passes arguments on", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  const { child, ended, said } = start(directory, ["--http-port", "0"]);
+  await said("started");
+  child.kill("SIGTERM");
+  await said("SIGTERM 1");
+  await secondPress();
+  child.kill("SIGINT");
+  assert.deepEqual(await ended, {
+    code: 7,
+    output: `started ["--http-port","0"] on ${process.versions.node}\nSIGTERM 1\nSIGINT 2\n`,
+  });
+});
+
+test("takes what npm repeats of one Ctrl-C as one", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  const { child, ended, said } = start(directory);
+  await said("started");
+  child.kill("SIGINT");
+  child.kill("SIGTERM");
+  await said(" 1");
+  await secondPress();
+  child.kill("SIGINT");
+  assert.equal((await ended).code, 7);
+});
+
+test("installs a missing ffmpeg by apt-get, and waits while another apt holds the lock", async (t) => {
+  const aptGet = `
+    echo "$@" >> "$LOG.apt"
+    case "$*" in
+      *update*) if [ ! -e "$LOG.tried" ]; then : > "$LOG.tried"; echo "E: Could not get lock" >&2; exit 100; fi ;;
+      *install*) for name in ffmpeg ffprobe; do printf '#!/bin/sh\\n' > "\${LOG%log}bin/$name"; /bin/chmod 755 "\${LOG%log}bin/$name"; done ;;
+    esac`;
+  const programs = { "apt-get": aptGet, sudo: 'shift; exec "$@"', env: 'shift; exec "$@"', true: NOTHING };
+  const { ended } = start(await makeCheckout(t, programs), ["--once"]);
+  const { code, output } = await ended;
+  assert.match(output, /^setup: installing ffmpeg \(apt-get\)\nstarted /);
+  assert.equal(code, 7);
+});
+
+test("names the one command to run when it may not install", async (t) => {
+  const programs = { "apt-get": NOTHING, sudo: "exit 1" };
+  const directory = await makeCheckout(t, programs);
+  await chmod(directory, 0o755);
+  const child = spawn(process.execPath, [join(directory, "setup", "start.mjs")], {
+    cwd: directory,
+    env: { PATH: join(directory, "bin") },
+    // Root needs no sudo; "nobody" does.
+    ...(process.getuid?.() === 0 && { uid: 65_534, gid: 65_534 }),
+  });
+  assert.deepEqual(await endOf(child), {
+    code: 1,
+    output:
+      "setup: some programs are missing; install them and run this again:\n\n" +
+      "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ffmpeg\n\n",
+  });
+});
+
+test("says what apt-get said when it fails, without the addresses it asked", async (t) => {
+  const aptGet = "echo 'E: Failed to fetch https://mirror.example/debian/x 404' >&2; exit 100";
+  const programs = { "apt-get": aptGet, sudo: 'shift; exec "$@"', env: 'shift; exec "$@"', true: NOTHING };
+  const { ended } = start(await makeCheckout(t, programs));
+  const { code, output } = await ended;
+  assert.equal(code, 1);
+  assert.match(output, /apt-get update failed:\n {2}E: Failed to fetch https:\/\/…\/debian\/x 404/);
+  assert.doesNotMatch(output, /mirror\.example/);
+});
