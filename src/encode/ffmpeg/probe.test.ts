@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { findProgram, parseEncoders, parseVersion, probeFfmpeg } from "./probe.ts";
 
-const SEARCH_PATH = process.env["PATH"] ?? "";
+const SEARCH_PATH = process.env.PATH ?? "";
 
 test("finds ffmpeg and what it can do", async () => {
   const probe = await probeFfmpeg({ command: "ffmpeg", searchPath: SEARCH_PATH, requiredEncoders: ["libx264", "aac"] });

@@ -9,7 +9,7 @@ import { systemClock } from "../../core/clock.ts";
 import { findProgram } from "./probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "./process.ts";
 
-const path = await findProgram("ffmpeg", process.env["PATH"] ?? "");
+const path = await findProgram("ffmpeg", process.env.PATH ?? "");
 assert.ok(path, "these tests run ffmpeg");
 const PROGRAM: FfmpegProgram = { path, environment: {}, workDir: tmpdir(), niceness: 5 };
 /** Reads raw pictures without end and writes them again. */
@@ -22,14 +22,31 @@ function start(args: readonly string[], program = PROGRAM): FfmpegProcess {
   return new FfmpegProcess({ program, arguments: args, inputCount: 1, outputCount: 1, clock: systemClock });
 }
 
+function ignore(): void {}
+
 test("finishes by itself once its input ends, and every byte has been read", { timeout: 20_000 }, async () => {
   const child = start(COPY);
   let byteCount = 0;
-  child.outputs[0]?.on("data", (bytes: Uint8Array) => (byteCount += bytes.length));
+  child.read(0, (bytes) => {
+    byteCount += bytes.length;
+  });
   child.inputs[0]?.write(new Uint8Array(256 * 100));
   const exit = await child.finish(10_000);
   assert.deepEqual([exit.code, exit.signal, byteCount], [0, null, 25_600]);
   assert.ok(child.hasExited);
+});
+
+test("keeps what it wrote for a reader that comes after its end", { timeout: 20_000 }, async () => {
+  const child = start(COPY);
+  child.inputs[0]?.end(new Uint8Array(512));
+  assert.ok(child.pid);
+  await untilGone(child.pid);
+  let byteCount = 0;
+  child.read(0, (bytes) => {
+    byteCount += bytes.length;
+  });
+  await child.exited;
+  assert.equal(byteCount, 512);
 });
 
 test("tells the last error as the reason, and keeps few lines of a long log", { timeout: 20_000 }, async () => {
@@ -44,7 +61,7 @@ test("tells the last error as the reason, and keeps few lines of a long log", { 
 
 test("kills a child that takes no notice", { timeout: 20_000 }, async () => {
   const child = start(COPY);
-  child.outputs[0]?.resume();
+  child.read(0, ignore);
   assert.ok(child.pid);
   process.kill(child.pid, "SIGSTOP");
   const exit = await child.finish(50);
@@ -61,7 +78,7 @@ test("says why a program could not be started", { timeout: 20_000 }, async () =>
 
 test("steps back behind this process and gets nothing of its environment", { timeout: 20_000 }, async () => {
   const child = start(COPY);
-  child.outputs[0]?.resume();
+  child.read(0, ignore);
   const stat = await readFile(`/proc/${child.pid}/stat`, "latin1");
   const niceness = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
   assert.equal(niceness, 5);
@@ -76,7 +93,8 @@ test("is gone when its parent is killed with SIGKILL", { timeout: 20_000 }, asyn
     const child = new FfmpegProcess({
       program: ${JSON.stringify(PROGRAM)}, arguments: ${JSON.stringify(COPY)}, inputCount: 1, outputCount: 1, clock: systemClock,
     });
-    child.outputs[0].once("data", () => console.log(child.pid)).resume();
+    let isTold = false;
+    child.read(0, () => { if (!isTold) console.log(child.pid); isTold = true; });
     child.inputs[0].write(new Uint8Array(256 * 200));
     setInterval(() => child.inputs[0].write(new Uint8Array(256)), 20);
   `;
@@ -86,7 +104,6 @@ test("is gone when its parent is killed with SIGKILL", { timeout: 20_000 }, asyn
   });
   const [line] = await once(parent.stdout, "data");
   const pid = Number(String(line));
-  // A second reader of the child's own descriptor table: it closes when the child is gone.
   assert.ok(pid > 0);
   const gone = untilGone(pid);
   parent.kill("SIGKILL");

@@ -41,14 +41,14 @@ const TERMINATE_TO_KILL_MS = 1_000;
 
 /**
  * One running ffmpeg. It shares nothing with us but pipes: when this process dies, by whatever signal, its inputs end and
- * its outputs break, and it leaves by itself. Whoever starts it must read every output and write no faster than
- * `Writable` says.
+ * its outputs break, and it leaves by itself. It is gone
+ * only when every output has been read.
  */
 export class FfmpegProcess {
   readonly inputs: readonly Writable[];
-  readonly outputs: readonly Readable[];
   /** Resolves once it is gone and everything it wrote has been read. Never rejects. */
   readonly exited: Promise<FfmpegExit>;
+  readonly #outputs: readonly Readable[];
   readonly #child: ChildProcess;
   readonly #clock: Clock;
   readonly #log = new LogTail();
@@ -64,9 +64,11 @@ export class FfmpegProcess {
     });
     const [input, , log, ...extras] = this.#child.stdio as unknown as [Writable, null, Readable, ...Writable[]];
     this.inputs = [input, ...extras.slice(0, inputCount - 1)];
-    this.outputs = extras.slice(inputCount - 1) as unknown as Readable[];
+    this.#outputs = extras.slice(inputCount - 1) as unknown as Readable[];
     // A pipe that breaks means that the child is gone, which `exited` tells with its reason.
-    for (const pipe of [...this.inputs, ...this.outputs, log]) pipe.on("error", () => undefined);
+    for (const pipe of [...this.inputs, ...this.#outputs, log]) pipe.on("error", () => undefined);
+    // Without a listener Node throws away what is left in a pipe once the child has exited.
+    for (const output of this.#outputs) output.on("readable", holdBack);
     log.setEncoding("utf8").on("data", (text: string) => this.#log.push(text));
     this.exited = this.#watch();
     this.#stepBack(program.niceness);
@@ -79,6 +81,11 @@ export class FfmpegProcess {
 
   get hasExited(): boolean {
     return this.#hasExited;
+  }
+
+  /** Hands out what output `index` carries, from its first byte; until then it waits in the pipe, and ffmpeg with it. */
+  read(index: number, take: (bytes: Uint8Array) => void): void {
+    this.#outputs[index]?.on("data", take).off("readable", holdBack);
   }
 
   /** Ends the inputs and gives it `graceMs` to finish; then SIGTERM, a second later SIGKILL. Resolves with `exited`. */
@@ -125,6 +132,8 @@ export class FfmpegProcess {
     }
   }
 }
+
+function holdBack(): void {}
 
 function exitReason(code: number | null, signal: NodeJS.Signals | null, lines: readonly string[]): string {
   const lastError = lines.findLast((line) => /\[(error|fatal|panic)\]/.test(line));
