@@ -1,7 +1,7 @@
 /** What the API answers, as far as the pages read it. Names and units are the API's own. */
 
 /** Life of a stream resource; `reconnecting` is a broadcast whose publisher is away. */
-export type StreamState = "pending" | "live" | "reconnecting" | "processing" | "ready" | "ended" | "error" | "deleted";
+export type StreamState = "pending" | "live" | "reconnecting" | "processing" | "ready" | "error" | "deleted";
 
 export interface HealthNote {
   readonly severity: "info" | "warning" | "error";
@@ -55,7 +55,10 @@ export interface StreamDetails extends StreamSummary {
   readonly started_at: string | null;
   /** How far behind the encoder a player at the live edge is, as the server reckons it. */
   readonly latency_ms: number | null;
-  readonly encoder?: string | null;
+  readonly encoder: string | null;
+  /** Addresses relative to this server; null where the stream does not offer the format. */
+  readonly hls_url: string | null;
+  readonly dash_url: string | null;
   readonly tracks: readonly TrackFacts[];
   readonly renditions: readonly RenditionFacts[];
 }

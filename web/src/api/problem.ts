@@ -14,9 +14,9 @@ export class ApiProblem extends Error {
 
 /** The problem that a failed answer stands for; falls back to plain words when the body is not a problem body. */
 export function problemOf(status: number, body: unknown): ApiProblem {
-  const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
-  const title = textOr(fields["title"], `The server answered ${status}`);
-  return new ApiProblem(status, title, textOr(fields["detail"], title));
+  const fields: { title?: unknown; detail?: unknown } = typeof body === "object" && body !== null ? body : {};
+  const title = textOr(fields.title, `The server answered ${status}`);
+  return new ApiProblem(status, title, textOr(fields.detail, title));
 }
 
 function textOr(value: unknown, otherwise: string): string {

@@ -21,7 +21,6 @@ export function App() {
   const signIn = useCallback((token: string) => exchange(token).then(setSession), []);
   const lost = useCallback(() => setSession({ kind: "out", problem: "Your session ended. Please sign in again." }), []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: asked once, for the address that the page was opened with
   useEffect(() => {
     if (route.view === "sign-in") void signIn(route.token);
     else void resume().then(setSession);

@@ -67,14 +67,13 @@ export function ConnectPanel({ stream, onGrant }: ConnectPanelProps) {
 /** The addresses that leave the house. */
 export function SharePanel({ stream }: { stream: StreamDetails }) {
   const { origin } = location;
-  const media = `${origin}/streams/${encodeURIComponent(stream.stream_id)}`;
   return (
     <section class="panel">
       <h2>Share</h2>
       <CopyField label="Watch page" value={watchUrl(origin, stream.stream_id)} />
       <CopyField label="Embed code" value={embedCode(origin, stream.stream_id, stream.name)} />
-      <CopyField label="HLS" value={`${media}/master.m3u8`} />
-      <CopyField label="DASH" value={`${media}/manifest.mpd`} />
+      {stream.hls_url && <CopyField label="HLS" value={new URL(stream.hls_url, origin).href} />}
+      {stream.dash_url && <CopyField label="DASH" value={new URL(stream.dash_url, origin).href} />}
     </section>
   );
 }

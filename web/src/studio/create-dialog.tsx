@@ -45,7 +45,6 @@ export function CreateDialog({ onClose, onCreated }: CreateDialogProps) {
             maxLength={100}
             placeholder="Sunday service"
             autocomplete="off"
-            // biome-ignore lint/a11y/noAutofocus: the first field of a dialog that was just asked for
             autofocus
             value={name}
             onInput={(event) => setName(event.currentTarget.value)}

@@ -1,0 +1,118 @@
+import { type ErrorEvent as DashErrorEvent, MediaPlayer, type MediaPlayerClass, type Representation } from "dashjs";
+import { type Delay, namedQualities, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import { RecoveryBudget } from "./recovery-budget.ts";
+
+const RETRY_MS = 1000;
+const RETRY_COUNT = 60;
+const REATTACH_DELAY_MS = 1500;
+
+/** DASH and LL-DASH by dash.js. Attaches afresh, a bounded number of times, before it gives up. */
+export class DashPlayer implements Player {
+  readonly format = "dash";
+  readonly #dash: MediaPlayerClass;
+  readonly #options: PlayerOptions;
+  readonly #budget = new RecoveryBudget({ count: 8, windowMs: 120_000 });
+  #qualities: readonly Quality[] = [];
+  #choice = "auto";
+  #reattach: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: PlayerOptions) {
+    this.#options = options;
+    this.#dash = MediaPlayer().create();
+    this.#dash.initialize();
+    this.#dash.updateSettings({
+      streaming: {
+        delay: { useSuggestedPresentationDelay: true },
+        buffer: { mediaSourceDurationInfinity: true, bufferToKeep: 30 },
+        liveCatchup: { enabled: true, maxDrift: 12, playbackRate: { min: -0.1, max: 0.1 } },
+        // Gaps are what a publisher leaves who goes and comes back.
+        gaps: { jumpGaps: true, jumpLargeGaps: true, enableStallFix: true },
+        retryAttempts: { MPD: RETRY_COUNT, InitializationSegment: RETRY_COUNT, MediaSegment: 5 },
+        retryIntervals: { MPD: RETRY_MS, InitializationSegment: RETRY_MS, MediaSegment: RETRY_MS },
+      },
+    });
+    // dash.js would else ask a public server for the time.
+    this.#dash.clearDefaultUTCTimingSources();
+    this.#dash.addUTCTimingSource("urn:mpeg:dash:utc:http-iso:2014", new URL("/time", location.href).href);
+    const { events } = MediaPlayer;
+    this.#dash.on(events.STREAM_INITIALIZED, () => this.#readQualities());
+    this.#dash.on(events.QUALITY_CHANGE_RENDERED, () => options.listener.onQualities());
+    this.#dash.on(events.ERROR, (event) => this.#onError(event as DashErrorEvent));
+    this.#dash.attachView(options.video);
+    this.#dash.attachSource(options.url);
+  }
+
+  get library(): MediaPlayerClass {
+    return this.#dash;
+  }
+
+  get qualities(): readonly Quality[] {
+    return this.#qualities;
+  }
+
+  get choice(): string {
+    return this.#choice;
+  }
+
+  get current(): string | undefined {
+    return this.#dash.getCurrentRepresentationForType("video")?.id;
+  }
+
+  get bandwidthBps(): number | undefined {
+    const kbps = this.#dash.getAverageThroughput("video");
+    return kbps > 0 ? kbps * 1000 : undefined;
+  }
+
+  get recoveryCount(): number {
+    return this.#budget.total;
+  }
+
+  choose(id: string): void {
+    this.#choice = id;
+    this.#dash.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: id === "auto" } } } });
+    if (id !== "auto") this.#dash.setRepresentationForTypeById("video", id);
+    this.#options.listener.onQualities();
+  }
+
+  delay(): Delay {
+    const latencyS = this.#dash.getCurrentLiveLatency();
+    const targetS = this.#dash.getTargetLiveDelay();
+    return { latencyS: latencyS > 0 ? latencyS : undefined, targetS: targetS > 0 ? targetS : undefined };
+  }
+
+  seekToLive(): void {
+    this.#dash.seekToOriginalLive();
+  }
+
+  close(): void {
+    clearTimeout(this.#reattach);
+    this.#dash.destroy();
+  }
+
+  #readQualities(): void {
+    this.#qualities = namedQualities(this.#dash.getRepresentationsByType("video").map(qualityOf));
+    this.#options.listener.onQualities();
+  }
+
+  /** dash.js raises errors only after its own tries are used up, and mostly stops then. */
+  #onError(event: DashErrorEvent): void {
+    const text = errorText(event);
+    this.#options.listener.onError({ text, isFatal: true, atMs: Date.now() });
+    if (!this.#budget.trySpend(Date.now())) {
+      this.#options.listener.onGiveUp(text);
+      return;
+    }
+    clearTimeout(this.#reattach);
+    this.#reattach = setTimeout(() => this.#dash.attachSource(this.#options.url), REATTACH_DELAY_MS);
+  }
+}
+
+function qualityOf({ id, width, height, frameRate, bandwidth }: Representation): Quality {
+  return { id, label: qualityLabel(width, height, frameRate, bandwidth), bitrateBps: bandwidth };
+}
+
+function errorText(event: DashErrorEvent): string {
+  const { error } = event;
+  if (typeof error === "string") return error;
+  return `${error.code} ${error.message}`;
+}

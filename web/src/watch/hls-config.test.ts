@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LoadPolicy } from "hls.js";
+import { hlsConfig } from "./hls-config.ts";
+
+/** How long hls.js goes on asking for what answers `status` each time, by its own rule of delays. */
+function patienceMs(policy: LoadPolicy | undefined, status: number): number {
+  const retry = policy?.default.errorRetry;
+  assert.ok(retry?.shouldRetry);
+  let waitedMs = 0;
+  for (let count = 0; ; count++) {
+    if (!retry.shouldRetry(retry, count, false, { url: "", data: "", code: status }, false)) return waitedMs;
+    waitedMs += Math.min(2 ** count * retry.retryDelayMs, retry.maxRetryDelayMs);
+  }
+}
+
+test("playlists that are missing or unavailable are asked for during about a minute", () => {
+  const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig(true);
+  for (const policy of [playlistLoadPolicy, manifestLoadPolicy]) {
+    for (const status of [0, 404, 500, 503]) {
+      const waitedMs = patienceMs(policy, status);
+      assert.ok(waitedMs >= 55_000 && waitedMs <= 65_000, `${status}: ${waitedMs} ms`);
+    }
+  }
+});
+
+test("a segment that is gone is given up soon, one that is unavailable is not", () => {
+  const { fragLoadPolicy } = hlsConfig(true);
+  assert.ok(patienceMs(fragLoadPolicy, 404) < 4000);
+  assert.ok(patienceMs(fragLoadPolicy, 503) >= 55_000);
+});
+
+test("a refusal is final", () => {
+  const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig(true);
+  for (const status of [401, 403, 410]) {
+    assert.equal(patienceMs(playlistLoadPolicy, status), 0);
+    assert.equal(patienceMs(fragLoadPolicy, status), 0);
+  }
+});

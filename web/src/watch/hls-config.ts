@@ -1,0 +1,57 @@
+import type { HlsConfig, LoaderResponse, LoadPolicy, RetryConfig } from "hls.js";
+
+/** How long a publisher or a server may be away before a load counts as failed. */
+const PATIENCE_MS = 60_000;
+const RETRY_DELAY_MS = 500;
+const RETRY_DELAY_MAX_MS = 2000;
+const RETRY_COUNT = Math.ceil(PATIENCE_MS / RETRY_DELAY_MAX_MS);
+/** A segment that is not there now was listed by a playlist that is old by now; the next one lists what is there. */
+const MISSING_SEGMENT_RETRY_COUNT = 3;
+
+function retryWhen(isWorthIt: (status: number, retryCount: number) => boolean): RetryConfig {
+  return {
+    maxNumRetry: RETRY_COUNT,
+    retryDelayMs: RETRY_DELAY_MS,
+    maxRetryDelayMs: RETRY_DELAY_MAX_MS,
+    backoff: "exponential",
+    shouldRetry: (config, retryCount, isTimeout, response: LoaderResponse | undefined) =>
+      retryCount < (config?.maxNumRetry ?? 0) && (isTimeout || isWorthIt(response?.code ?? 0, retryCount)),
+  };
+}
+
+/** No answer at all, a server that is busy or restarts, and what is not there yet. Not: refused. */
+function isPassing(status: number): boolean {
+  return status === 0 || status === 404 || status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
+const playlistRetry = retryWhen(isPassing);
+const segmentRetry = retryWhen(
+  (status, count) => isPassing(status) && (status !== 404 || count < MISSING_SEGMENT_RETRY_COUNT),
+);
+
+function policy(retry: RetryConfig, maxTimeToFirstByteMs: number, maxLoadTimeMs: number): LoadPolicy {
+  return { default: { maxTimeToFirstByteMs, maxLoadTimeMs, timeoutRetry: retry, errorRetry: retry } };
+}
+
+/**
+ * hls.js for live streams whose publisher may go and come back: what is missing for a minute is asked for again, and a
+ * viewer who fell behind catches up by playing a little faster, then by a jump.
+ */
+export function hlsConfig(isLowLatency: boolean): Partial<HlsConfig> {
+  return {
+    lowLatencyMode: isLowLatency,
+    liveDurationInfinity: true,
+    backBufferLength: 30,
+    maxBufferLength: 20,
+    maxLiveSyncPlaybackRate: 1.1,
+    // hls.js wants both or none. Low-latency playlists replace the first by their PART-HOLD-BACK.
+    liveSyncDurationCount: 3,
+    liveMaxLatencyDurationCount: 8,
+    // Start as good as most lines are; the first segments correct it within seconds.
+    abrEwmaDefaultEstimate: 3_000_000,
+    manifestLoadPolicy: policy(playlistRetry, 10_000, 20_000),
+    // A blocking reload answers after up to three target durations by itself.
+    playlistLoadPolicy: policy(playlistRetry, 20_000, 25_000),
+    fragLoadPolicy: policy(segmentRetry, 10_000, 60_000),
+  };
+}

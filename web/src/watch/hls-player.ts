@@ -1,0 +1,110 @@
+import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
+import workerPath from "hls.js/dist/hls.worker.js?url";
+import { hlsConfig } from "./hls-config.ts";
+import { type Delay, namedQualities, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import { RecoveryBudget } from "./recovery-budget.ts";
+
+const RELOAD_DELAY_MS = 1000;
+
+/** HLS and LL-HLS by hls.js. Recovers by itself, a bounded number of times, before it gives up. */
+export class HlsPlayer implements Player {
+  readonly format = "hls";
+  readonly #hls: Hls;
+  readonly #options: PlayerOptions;
+  readonly #budget = new RecoveryBudget({ count: 8, windowMs: 120_000 });
+  #qualities: readonly Quality[] = [];
+  #reload: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: PlayerOptions) {
+    this.#options = options;
+    this.#hls = new Hls({ ...hlsConfig(options.isLowLatency), workerPath });
+    this.#hls.on(Events.MANIFEST_PARSED, () => this.#readQualities());
+    this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
+    this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());
+    this.#hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+    this.#hls.attachMedia(options.video);
+    this.#hls.loadSource(options.url);
+  }
+
+  get library(): Hls {
+    return this.#hls;
+  }
+
+  get qualities(): readonly Quality[] {
+    return this.#qualities;
+  }
+
+  get choice(): string {
+    return this.#hls.autoLevelEnabled ? "auto" : String(this.#hls.manualLevel);
+  }
+
+  get current(): string | undefined {
+    return this.#hls.currentLevel < 0 ? undefined : String(this.#hls.currentLevel);
+  }
+
+  get bandwidthBps(): number | undefined {
+    const bps = this.#hls.bandwidthEstimate;
+    return Number.isFinite(bps) ? bps : undefined;
+  }
+
+  get recoveryCount(): number {
+    return this.#budget.total;
+  }
+
+  choose(id: string): void {
+    this.#hls.nextLevel = id === "auto" ? -1 : Number(id);
+    this.#options.listener.onQualities();
+  }
+
+  /** By PROGRAM-DATE-TIME where the playlist has it: what is seen now beside the clock on the wall. */
+  delay(): Delay {
+    const targetS = this.#hls.targetLatency ?? undefined;
+    const playing = this.#hls.playingDate;
+    if (playing === null) return { latencyS: this.#hls.latency || undefined, targetS };
+    return { latencyS: (Date.now() + this.#options.clockSkewMs - playing.getTime()) / 1000, targetS };
+  }
+
+  seekToLive(): void {
+    const position = this.#hls.liveSyncPosition;
+    if (position !== null) this.#options.video.currentTime = position;
+  }
+
+  close(): void {
+    clearTimeout(this.#reload);
+    this.#hls.destroy();
+  }
+
+  #readQualities(): void {
+    this.#qualities = namedQualities(
+      this.#hls.levels.map(({ width, height, frameRate, bitrate }, index) => ({
+        id: String(index),
+        label: qualityLabel(width, height, frameRate, bitrate),
+        bitrateBps: bitrate,
+      })),
+    );
+    this.#options.listener.onQualities();
+  }
+
+  #onError(data: ErrorData): void {
+    const status = data.response?.code ? ` ${data.response.code}` : "";
+    const text = `${data.type} ${data.details}${status}`;
+    this.#options.listener.onError({ text, isFatal: data.fatal, atMs: Date.now() });
+    if (!data.fatal) return;
+    if (data.type === ErrorTypes.MUX_ERROR || data.type === ErrorTypes.KEY_SYSTEM_ERROR || !this.#trySpend()) {
+      this.#options.listener.onGiveUp(text);
+    } else if (data.type === ErrorTypes.MEDIA_ERROR) this.#hls.recoverMediaError();
+    else this.#reloadSoon();
+  }
+
+  #trySpend(): boolean {
+    return this.#budget.trySpend(Date.now());
+  }
+
+  #reloadSoon(): void {
+    clearTimeout(this.#reload);
+    this.#reload = setTimeout(() => {
+      if (this.#hls.levels.length === 0) this.#hls.loadSource(this.#options.url);
+      else this.#hls.startLoad();
+    }, RELOAD_DELAY_MS);
+  }
+}

@@ -1,0 +1,48 @@
+import type { Phase } from "./phase.ts";
+import type { WatchView } from "./watch-session.ts";
+
+const NOTICES: Readonly<Partial<Record<Phase, { title: string; text: string }>>> = {
+  pending: { title: "Not live yet", text: "This page starts by itself when the broadcast does." },
+  reconnecting: { title: "Reconnecting", text: "The broadcast was interrupted. It goes on here by itself." },
+  ended: { title: "The broadcast is over", text: "Stay if there is another one: it starts by itself." },
+  missing: { title: "There is no stream here", text: "The link may be mistyped, or the stream was deleted." },
+  unreachable: { title: "No connection", text: "The server does not answer. Trying again…" },
+  failed: { title: "This could not be played", text: "" },
+};
+
+interface PhaseNoticeProps {
+  view: WatchView | undefined;
+  onRetry: () => void;
+}
+
+/** Over the picture: why there is none, and what happens next. Spoken by screen readers when it changes. */
+export function PhaseNotice({ view, onRetry }: PhaseNoticeProps) {
+  const notice = view && NOTICES[view.phase];
+  return (
+    <div class="notice" role="status" hidden={!notice}>
+      {notice && (
+        <>
+          <Waves phase={view.phase} />
+          <p class="title">{notice.title}</p>
+          <p>{view.phase === "failed" ? view.problem : notice.text}</p>
+          {view.phase === "failed" && (
+            <button type="button" class="button primary" onClick={onRetry}>
+              Try again
+            </button>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+const MOVING: readonly Phase[] = ["pending", "reconnecting", "unreachable"];
+
+function Waves({ phase }: { phase: Phase }) {
+  return (
+    <svg class={`waves ${MOVING.includes(phase) ? "moving" : ""}`} viewBox="0 0 64 28" aria-hidden="true">
+      <path d="M-24 10c8-8 16-8 24 0s16 8 24 0 16-8 24 0 16 8 24 0 16-8 24 0" />
+      <path d="M-24 20c8-8 16-8 24 0s16 8 24 0 16-8 24 0 16 8 24 0 16-8 24 0" />
+    </svg>
+  );
+}

@@ -1,0 +1,78 @@
+/** How the media comes: `native` is HLS by the browser itself. */
+export type Format = "hls" | "dash" | "native";
+
+export interface Quality {
+  readonly id: string;
+  /** `1080p60`, `720p`. */
+  readonly label: string;
+  readonly bitrateBps: number;
+}
+
+export interface PlayerError {
+  /** What the player library calls it: `networkError levelLoadError 503`. */
+  readonly text: string;
+  readonly isFatal: boolean;
+  readonly atMs: number;
+}
+
+/** What a player tells while it runs. */
+export interface PlayerListener {
+  /** The qualities that can be chosen, or the chosen one, are others now. */
+  readonly onQualities: () => void;
+  readonly onError: (error: PlayerError) => void;
+  /** The player recovers no more by itself. */
+  readonly onGiveUp: (reason: string) => void;
+}
+
+/** Seconds from the encoder's clock to what is seen, and what the player aims at. */
+export interface Delay {
+  readonly latencyS: number | undefined;
+  readonly targetS: number | undefined;
+}
+
+/** One playing of one address in a media element, by whatever library. Opened by `openPlayer`, ends with `close`. */
+export interface Player {
+  readonly format: Format;
+  /** The library's own object, for tools. */
+  readonly library: unknown;
+  /** Highest first. */
+  readonly qualities: readonly Quality[];
+  /** Id of the chosen quality, or `auto`. */
+  readonly choice: string;
+  /** Id of the quality that is played now. */
+  readonly current: string | undefined;
+  readonly bandwidthBps: number | undefined;
+  readonly recoveryCount: number;
+  choose(id: string): void;
+  delay(): Delay;
+  seekToLive(): void;
+  close(): void;
+}
+
+export interface PlayerOptions {
+  readonly video: HTMLVideoElement;
+  readonly url: string;
+  readonly isLowLatency: boolean;
+  /** Server clock minus ours. */
+  readonly clockSkewMs: number;
+  readonly listener: PlayerListener;
+}
+
+/** `720p`, `1080p50`: what a rendition is called by the lines that it has and its frames per second, when unusual. */
+export function qualityLabel(width: number, height: number, frameRate: number | undefined, bitrateBps: number): string {
+  if (!(height > 0)) return `${Math.round(bitrateBps / 1000)} kbit/s`;
+  const lines = Math.min(width || height, height);
+  const rate = frameRate && Math.round(frameRate) > 30 ? Math.round(frameRate) : "";
+  return `${lines}p${rate}`;
+}
+
+/** Highest first; of two with the same label each carries its bit rate. */
+export function namedQualities(qualities: readonly Quality[]): Quality[] {
+  const sorted = qualities.toSorted((a, b) => b.bitrateBps - a.bitrateBps);
+  const isDouble = (label: string) => sorted.filter((other) => other.label === label).length > 1;
+  return sorted.map((quality) =>
+    isDouble(quality.label)
+      ? { ...quality, label: `${quality.label} · ${(quality.bitrateBps / 1e6).toFixed(1)} Mbit/s` }
+      : quality,
+  );
+}
