@@ -17,7 +17,7 @@ import type { LiveStatus, RunningStreams } from "./running-streams.ts";
 export const ADMIN_TOKEN = "hw_the-right-admin-token";
 
 /** Broadcasts as a test wants them to be: media cannot run inside a unit test of the API. */
-export class ScriptedBroadcasts implements RunningStreams {
+class ScriptedBroadcasts implements RunningStreams {
   readonly live = new Map<string, LiveStatus>();
   readonly stills = new Map<string, Uint8Array>();
   readonly stopped: { streamId: StreamId; reason: string }[] = [];
@@ -100,7 +100,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   return { origin, port, http, catalog, running, checks, admin, clock, call: callerOf(origin) };
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   /** Parsed JSON; undefined without a body, the text when it is no JSON. */

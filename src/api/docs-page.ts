@@ -55,7 +55,7 @@ export function renderDocsPage(openApi: unknown): string {
 <header>
 <h1>${escapeHtml(document.info.title)} API <small>${escapeHtml(document.info.version)}</small></h1>
 <p>${escapeHtml(document.info.description ?? "")} The same as a document for tools: <a href="/api/openapi.json">openapi.json</a>.</p>
-<pre>curl -H "Authorization: Bearer $HEADWATER_ADMIN_TOKEN" ${"$HEADWATER_URL"}/api/v1/streams</pre>
+<pre>curl -H "Authorization: Bearer $HEADWATER_ADMIN_TOKEN" $HEADWATER_URL/api/v1/streams</pre>
 </header>
 <nav aria-label="Operations">${[...groups].map(renderContents).join("")}</nav>
 <main>

@@ -1,7 +1,7 @@
 import type { StreamId } from "../core/ids.ts";
 
 /** Where a broadcast stands: `starting` until the first media can be played, `reconnecting` while its publisher is away. */
-export type BroadcastState = "starting" | "live" | "reconnecting";
+type BroadcastState = "starting" | "live" | "reconnecting";
 
 export interface LiveTrack {
   readonly kind: "video" | "audio";
@@ -23,7 +23,7 @@ export interface LiveRendition extends Omit<LiveTrack, "bitrateBps"> {
   readonly peakBps: number | undefined;
 }
 
-export interface HealthNote {
+interface HealthNote {
   readonly code: string;
   readonly severity: "error" | "warning" | "info";
   readonly message: string;

@@ -132,7 +132,7 @@ const detailFields = {
   watch_url: z.string(),
 };
 
-export const streamSummarySchema = z.object(summaryFields).meta({ id: "StreamSummary" });
+const streamSummarySchema = z.object(summaryFields).meta({ id: "StreamSummary" });
 
 export const streamSchema = z.object(detailFields).meta({ id: "Stream" });
 
