@@ -10,10 +10,3 @@ export interface DeliveryMetrics {
   /** A reader of an open segment could not follow and was cut. */
   cutSlowReader(): void;
 }
-
-/** Counts nothing. */
-export const noDeliveryMetrics: DeliveryMetrics = {
-  served() {},
-  rendered() {},
-  cutSlowReader() {},
-};

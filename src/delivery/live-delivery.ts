@@ -25,7 +25,7 @@ export interface DeliveryLimits {
   readonly maxCountedViewersPerStream: number;
 }
 
-export const DEFAULT_DELIVERY_LIMITS: DeliveryLimits = {
+const DEFAULT_DELIVERY_LIMITS: DeliveryLimits = {
   maxHeldCount: 20_000,
   maxHeldPerStreamCount: 10_000,
   maxBacklogBytes: 4 * 1024 * 1024,

@@ -10,7 +10,7 @@ import { HeldRequests, type HoldBudget } from "./held-requests.ts";
 import { createMediaBody, type MediaBody } from "./media-body.ts";
 import { openSegmentHeaders, planOpenSegment, SegmentStream } from "./open-segment.ts";
 
-export type MediaKind = MediaObject["kind"] & ("init" | "part" | "segment");
+type MediaKind = MediaObject["kind"] & ("init" | "part" | "segment");
 
 export interface MediaObjectsOptions {
   readonly presentation: LivePresentation;

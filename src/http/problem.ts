@@ -26,7 +26,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
 const DEFAULT_RETRY_AFTER_S = 1;
 
 /** One fault of a request body: a JSON pointer (RFC 6901) to the place and what is wrong there. */
-export interface ProblemPointer {
+interface ProblemPointer {
   readonly pointer: string;
   readonly detail: string;
 }

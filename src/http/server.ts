@@ -24,7 +24,7 @@ export interface HttpLimits {
   readonly closeGraceMs: number;
 }
 
-export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+const DEFAULT_HTTP_LIMITS: HttpLimits = {
   maxConnectionCount: 20_000,
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 1024 * 1024,
