@@ -40,7 +40,7 @@ test("starts from the defaults of the documents", async () => {
   assert.equal(config.rtmp.maxBitrateBps, 20_000_000);
   assert.equal(config.access.adminToken, undefined);
   assert.deepEqual(
-    config.transcode.ladder.map(({ name, height, videoBps, audioBps }) => [name, height, videoBps, audioBps]),
+    config.transcode.ladder.map(({ id, height, videoBps, audioBps }) => [id, height, videoBps, audioBps]),
     [
       ["high", 1080, 3_500_000, 128_000],
       ["medium", 720, 2_000_000, 128_000],
@@ -73,13 +73,13 @@ test("reads every form of a flag", async () => {
 });
 
 test("reads a ladder from TOML and as JSON, with units", async () => {
-  const rung = { name: "tiny", width: 320, height: 180, profile: "main", level: "3.0" };
+  const box = { width: 320, height: 180, profile: "main", level: "3.0" };
   const rates = { video_bitrate: "250kbps", audio_bitrate: "64kbps" };
-  const json = JSON.stringify([{ ...rung, ...rates }]);
-  const toml = `[[transcode.ladder]]\n${Object.entries({ ...rung, ...rates })
+  const json = JSON.stringify([{ name: "tiny", ...box, ...rates }]);
+  const toml = `[[transcode.ladder]]\n${Object.entries({ name: "tiny", ...box, ...rates })
     .map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
     .join("\n")}`;
-  const expected = [{ ...rung, videoBps: 250_000, audioBps: 64_000 }];
+  const expected = [{ id: "tiny", ...box, videoBps: 250_000, audioBps: 64_000 }];
   assert.deepEqual((await load({}, { "headwater.toml": toml })).transcode.ladder, expected);
   assert.deepEqual((await load({ env: { HEADWATER_TRANSCODE_LADDER: json } })).transcode.ladder, expected);
   assert.match(
@@ -87,8 +87,8 @@ test("reads a ladder from TOML and as JSON, with units", async () => {
     /^transcode\.ladder = .* must be 1 to 8 rungs/,
   );
   const twice = JSON.stringify([
-    { ...rung, ...rates },
-    { ...rung, ...rates, height: 90 },
+    { name: "tiny", ...box, ...rates },
+    { name: "tiny", ...box, ...rates, height: 90 },
   ]);
   assert.match(await problemOf({ env: { HEADWATER_TRANSCODE_LADDER: twice } }), /a name of its own/);
 });

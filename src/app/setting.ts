@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { H264Level, H264Profile, LadderRung } from "../encode/ladder.ts";
 import { BITRATE_UNITS, DURATION_UNITS, formatQuantity, parseQuantity, SIZE_UNITS, type Units } from "./quantity.ts";
 
 /** One setting: what a valid value is, and how it is said to people. */
@@ -140,6 +141,7 @@ const bps = z
   .string()
   .transform((written) => parseQuantity(written, BITRATE_UNITS))
   .pipe(z.number().min(8_000).max(200_000_000));
+const LEVELS = ["2.1", "3.0", "3.1", "3.2", "4.0", "4.1", "4.2", "5.0", "5.1", "5.2"] satisfies H264Level[];
 const evenPixels = z.int().min(16).max(8192).multipleOf(2);
 const rung = z
   .strictObject({
@@ -148,20 +150,18 @@ const rung = z
     height: evenPixels,
     video_bitrate: bps,
     audio_bitrate: bps,
-    profile: z.enum(["baseline", "main", "high"]),
-    level: z.string().regex(/^[1-6](\.[0-3])?$/),
+    profile: z.enum(["main", "high"] satisfies H264Profile[]),
+    level: z.enum(LEVELS),
   })
-  .transform(({ video_bitrate: videoBps, audio_bitrate: audioBps, ...rest }) => ({ ...rest, videoBps, audioBps }))
-  .readonly();
-
-/** One rung of the ladder: a box that the picture is fitted into, and what it may cost. */
-export type LadderRung = z.infer<typeof rung>;
+  .transform(({ name: id, video_bitrate: videoBps, audio_bitrate: audioBps, ...rest }) => {
+    return { id, ...rest, videoBps, audioBps } satisfies LadderRung;
+  });
 
 /** The rungs, highest first. TOML writes them as `[[transcode.ladder]]`, a variable or flag as JSON. */
 export function ladder(fallback: readonly LadderRung[], about: About): Setting<readonly LadderRung[]> {
   const isDescending = (rungs: readonly LadderRung[]) =>
     rungs.every((each, index) => each.height < (rungs[index - 1]?.height ?? Number.POSITIVE_INFINITY));
-  const hasOwnNames = (rungs: readonly LadderRung[]) => new Set(rungs.map((each) => each.name)).size === rungs.length;
+  const hasOwnNames = (rungs: readonly LadderRung[]) => new Set(rungs.map((each) => each.id)).size === rungs.length;
   const schema = readWith(parseJson, z.array(rung).min(1).max(8).refine(isDescending).refine(hasOwnNames).readonly());
   const range =
     "1 to 8 rungs, highest first, each { name, width, height, video_bitrate, audio_bitrate, profile, level } with even pixels and a name of its own";
@@ -179,6 +179,6 @@ function parseJson(written: string): unknown {
 function writeLadder(rungs: readonly LadderRung[]): string {
   const rate = (value: number) => formatQuantity(value, BITRATE_UNITS);
   return rungs
-    .map((r) => `${r.name} ${r.width}x${r.height} ${rate(r.videoBps)} + ${rate(r.audioBps)} ${r.profile}@${r.level}`)
+    .map((r) => `${r.id} ${r.width}x${r.height} ${rate(r.videoBps)} + ${rate(r.audioBps)} ${r.profile}@${r.level}`)
     .join("; ");
 }

@@ -1,3 +1,5 @@
+import { ENCODER_NAMES } from "../encode/encoder-arguments.ts";
+import { DEFAULT_LADDER } from "../encode/ladder.ts";
 import {
   bitrateBps,
   choice,
@@ -35,7 +37,7 @@ export const SETTINGS = {
     port: port(8080, { doc: "Port of studio, API and media." }),
     corsAllowedOrigins: texts(["*"], { doc: "Origins whose pages may play from here; `*` is every one." }),
     maxConnections: count(20_000, 1, 1_000_000, { doc: "Open HTTP connections; more are refused." }),
-    maxHeldRequests: count(10_000, 1, 1_000_000, {
+    maxHeldRequests: count(20_000, 1, 1_000_000, {
       doc: "Requests that may wait at once for a part that is not there yet; more get 503.",
     }),
     maxJsonBodyBytes: sizeBytes("1MiB", "1KiB", "64MiB", { doc: "Largest JSON body of a request." }),
@@ -48,11 +50,10 @@ export const SETTINGS = {
     }),
     maxBitrateBps: bitrateBps("20Mbps", "100kbps", "1Gbps", { doc: "A publisher that stays above it is cut off." }),
     maxMessageBytes: sizeBytes("10MiB", "64KiB", "64MiB", { doc: "Largest RTMP message; the biggest frame must fit." }),
-    chunkSizeBytes: sizeBytes("64KiB", "128B", "1MiB", { doc: "Size of the chunks that we send." }),
-    handshakeTimeoutMs: durationMs("10s", "1s", "2min", {
-      doc: "From connecting to publishing; who needs longer is cut off.",
+    publishTimeoutMs: durationMs("10s", "1s", "2min", {
+      doc: "From the connection to the right key; who needs longer is cut off.",
     }),
-    idleTimeoutMs: durationMs("30s", "2s", "10min", { doc: "A publisher that sends nothing for so long is cut off." }),
+    idleTimeoutMs: durationMs("10s", "2s", "10min", { doc: "A publisher that sends nothing for so long is cut off." }),
   },
   live: {
     maxConcurrentStreams: count(5, 1, 10_000, { doc: "Broadcasts that may be live at once." }),
@@ -80,38 +81,17 @@ export const SETTINGS = {
   },
   transcode: {
     enabled: toggle(true, { doc: "Make the ladder's rungs; without it only the source's own quality is served." }),
-    encoder: choice("libx264", ["libx264", "h264_vaapi", "h264_nvenc", "h264_qsv"], {
+    encoder: choice("libx264", ENCODER_NAMES, {
       doc: "FFmpeg encoder of the rungs.",
       variable: "HEADWATER_ENCODER",
     }),
     preset: choice("veryfast", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"], {
       doc: "Preset of libx264. `medium` needs about three times the processor time of `veryfast` for a few per cent of bit rate: live, that is more rungs lost than quality won.",
     }),
-    keyframeIntervalMs: durationMs("2s", "500ms", "10s", { doc: "Distance of the rungs' keyframes." }),
-    ladder: ladder(
-      [
-        {
-          name: "high",
-          width: 1920,
-          height: 1080,
-          videoBps: 3_500_000,
-          audioBps: 128_000,
-          profile: "high",
-          level: "4.1",
-        },
-        {
-          name: "medium",
-          width: 1280,
-          height: 720,
-          videoBps: 2_000_000,
-          audioBps: 128_000,
-          profile: "main",
-          level: "3.1",
-        },
-        { name: "low", width: 854, height: 480, videoBps: 1_000_000, audioBps: 96_000, profile: "main", level: "3.0" },
-      ],
-      { doc: "Rungs for streams that name no qualities, highest first. None is made above the source's own size." },
-    ),
+    ladder: ladder(DEFAULT_LADDER, {
+      doc: "Rungs for streams that name no qualities, highest first. None is made above the source's own size.",
+    }),
+    coreCount: count(2, 1, 256, { doc: "Processor cores that the encoder of one stream may keep busy." }),
     behindAfterMs: durationMs("10s", "1s", "2min", {
       doc: "The top rung is shed when the encoder is behind for so long.",
     }),
