@@ -14,15 +14,11 @@ declare module "m3u8-parser" {
 
 declare module "mpd-parser" {
   export interface ParsedPlaylist {
-    readonly attributes: Readonly<Record<string, unknown>>;
     readonly segments: readonly {
       readonly uri: string;
-      readonly number: number;
       readonly duration: number;
-      readonly presentationTime: number;
       readonly map: { readonly uri: string };
     }[];
-    readonly mediaSequence: number;
   }
   export interface ParsedMpd {
     readonly playlists: readonly ParsedPlaylist[];
