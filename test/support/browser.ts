@@ -22,6 +22,8 @@ export interface PageOptions {
   readonly height?: number;
   readonly colorScheme?: "light" | "dark";
   readonly reducedMotion?: "reduce" | "no-preference";
+  /** Functions that the page's scripts find on `window`. They are there before the page's first script runs. */
+  readonly expose?: Readonly<Record<string, (value: never) => void>>;
 }
 
 /** A page in a profile of its own: no cookie or cache is shared with another. */
@@ -54,6 +56,7 @@ export class TestBrowser implements AsyncDisposable {
     page.on("console", (message) => {
       if (message.type() === "error") errors.push(message.text());
     });
+    for (const [name, receive] of Object.entries(options.expose ?? {})) await page.exposeFunction(name, receive);
     await page.goto(url);
     return { page, errors };
   }

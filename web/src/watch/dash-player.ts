@@ -94,10 +94,12 @@ export class DashPlayer implements Player {
     this.#options.listener.onQualities();
   }
 
-  /** dash.js raises errors only after its own tries are used up, and mostly stops then. */
+  /** dash.js raises errors only after its own tries are used up, and mostly stops then; a clock it can do without. */
   #onError(event: DashErrorEvent): void {
     const text = errorText(event);
-    this.#options.listener.onError({ text, isFatal: true, atMs: Date.now() });
+    const isFatal = !text.startsWith(`${MediaPlayer.errors.TIME_SYNC_FAILED_ERROR_CODE} `);
+    this.#options.listener.onError({ text, isFatal, atMs: Date.now() });
+    if (!isFatal) return;
     if (!this.#budget.trySpend(Date.now())) {
       this.#options.listener.onGiveUp(text);
       return;
