@@ -10,9 +10,9 @@ export interface EncodedTrack {
   readonly mp4: Buffer;
 }
 
-const MOVFLAGS = "+cmaf+frag_every_frame+empty_moov";
+const MOVFLAGS = "cmaf+frag_every_frame+empty_moov";
 /** For codecs (AC-3, libaom's AV1) whose configuration ffmpeg knows only once it saw a frame. */
-export const LATE_MOVFLAGS = "+cmaf+frag_every_frame+delay_moov";
+export const LATE_MOVFLAGS = "cmaf+frag_every_frame+delay_moov";
 
 /** Half a second of moving picture, of an odd size so that cropping shows, at 30000/1001 frames. */
 export function encodeVideo(encoder: string, ...options: string[]): Promise<EncodedTrack> {

@@ -11,7 +11,7 @@ export interface CmafSample {
 }
 
 /** When the frame with `mediaTime` was there, for `prft`. */
-export interface ProducerReference {
+interface ProducerReference {
   /** Milliseconds since the Unix epoch. */
   readonly wallClockMs: number;
   /** Presentation time in ticks of the track. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeAudio, encodeVideo, VIDEO_ENCODERS } from "../../../test/support/encoded-track.ts";
 import { ffmpegOutput, ffprobeJson } from "../../../test/support/ffmpeg-output.ts";
 import { AAC_48K, H264_360P } from "../../../test/support/source-units.ts";
 import { MalformedInput } from "../../core/errors.ts";
@@ -44,6 +45,12 @@ interface ProbedPacket {
   readonly flags: string;
 }
 
+function packetsOf(packets: readonly ProbedPacket[], index: number): unknown[][] {
+  return packets
+    .filter((packet) => packet.stream_index === index)
+    .map(({ dts, pts, size, flags }) => [dts, pts, Number(size), flags.startsWith("K")]);
+}
+
 const PICTURE = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2"];
 const TONE = ["-f", "lavfi", "-i", "sine=sample_rate=48000:duration=2"];
 const ENCODERS = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "25", "-c:a", "aac"];
@@ -66,9 +73,7 @@ for (const movflags of MOVFLAGS) {
     for (const index of [0, 1]) {
       assert.deepEqual(
         samplesOf(events, index + 1).map((s) => [s.dts, s.dts + s.cts, s.data.length, s.isKey]),
-        packets
-          .filter((packet) => packet.stream_index === index)
-          .map(({ dts, pts, size, flags }) => [dts, pts, Number(size), flags.startsWith("K")]),
+        packetsOf(packets, index),
       );
     }
   });
@@ -89,6 +94,43 @@ test("reads ffmpeg's CMAF with negative composition offsets: unbroken time, all 
   );
   assert.equal(video.length, 50);
   assert.ok(video.some(({ cts }) => cts < 0));
+});
+
+test("is fed by our own writer what ffmpeg reads too: two tracks in turn, times kept to the tick", async () => {
+  const [video, audio] = [
+    await encodeVideo("libx264", ...(VIDEO_ENCODERS.libx264 ?? []), "-movflags", "frag_every_frame+empty_moov"),
+    await encodeAudio("aac"),
+  ];
+  const tracks = [video.track, { ...audio.track, trackId: 2 }];
+  const units = [video, audio]
+    .flatMap(({ track, samples }, index) =>
+      samples.map((sample) => ({ ...sample, trackId: index + 1, seconds: sample.dts / track.timescale })),
+    )
+    .sort((a, b) => a.seconds - b.seconds);
+  const startOf = (trackId: number) => 10 * (tracks[trackId - 1]?.timescale ?? 0);
+  const chunks = units.map((unit, i) =>
+    writeChunk({
+      sequenceNumber: i + 1,
+      trackId: unit.trackId,
+      baseDecodeTime: startOf(unit.trackId) + unit.dts,
+      samples: [unit],
+      isSegmentStart: false,
+    }),
+  );
+  const file = Buffer.concat([writeInitSegment(tracks), ...chunks]);
+  const { packets } = (await ffprobeJson(file, "-show_packets")) as { packets: ProbedPacket[] };
+  const events = readAll(file);
+  for (const trackId of [1, 2]) {
+    const written = units
+      .filter((unit) => unit.trackId === trackId)
+      .map(({ dts, cts, data, isKey }) => [startOf(trackId) + dts, startOf(trackId) + dts + cts, data.length, isKey]);
+    assert.ok(written.length > 10);
+    assert.deepEqual(packetsOf(packets, trackId - 1), written);
+    assert.deepEqual(
+      samplesOf(events, trackId).map((s) => [s.dts, s.dts + s.cts, s.data.length, s.isKey]),
+      written,
+    );
+  }
 });
 
 test("gives each sample as soon as its bytes are there", () => {

@@ -34,16 +34,6 @@ const CHANNEL_LOCATIONS: readonly { readonly channelCount: number; readonly mapB
   { channelCount: 1, mapBit: 14 }, // LFE2
 ];
 
-/** How far into a frame the programme's own settings stand; bit by bit what dac3 and dec3 repeat. */
-interface SyncFrame {
-  readonly byteLength: number;
-  readonly rateCode: number;
-  readonly sampleRateHz: number;
-  readonly bsid: number;
-  readonly mode: number;
-  readonly hasLfe: boolean;
-}
-
 /**
  * An access unit of AC-3 or E-AC-3 (sync frames, beginning with a sync word) as a format whose `config` is the `dac3` or
  * `dec3` body. Throws MalformedInput.
@@ -152,10 +142,17 @@ function readEac3(unit: Uint8Array): AudioFormat {
   };
 }
 
-interface Eac3SyncFrame extends SyncFrame {
+/** What the header of an E-AC-3 sync frame says. */
+interface Eac3SyncFrame {
+  readonly byteLength: number;
   readonly isDependent: boolean;
   readonly substream: number;
+  readonly rateCode: number;
+  readonly sampleRateHz: number;
   readonly blockCount: number;
+  readonly bsid: number;
+  readonly mode: number;
+  readonly hasLfe: boolean;
   /** `chan_loc` of what a dependent substream adds. */
   readonly locations: number;
 }

@@ -1,6 +1,7 @@
 import { MalformedInput } from "../../core/errors.ts";
 import { BitReader } from "../bits.ts";
 import type { ColourDescription, VideoFormat } from "../format.ts";
+import { describedColour } from "./colour.ts";
 import { frameRateOf, SQUARE_SAMPLES } from "./vui.ts";
 
 const OBU_SEQUENCE_HEADER = 1;
@@ -188,15 +189,14 @@ function readColourConfig(bits: BitReader, profile: number): ColourConfig {
   const isHighBitDepth = bits.flag();
   const bitDepth = isHighBitDepth ? (profile === 2 && bits.flag() ? 12 : 10) : 8;
   const isMonochrome = profile !== SEPARATE_UV_PROFILE && bits.flag();
-  const described = bits.flag();
-  const [primaries, transfer, matrix] = described
+  const [primaries, transfer, matrix] = bits.flag()
     ? [bits.bits(8), bits.bits(8), bits.bits(8)]
     : [COLOUR_UNSPECIFIED, COLOUR_UNSPECIFIED, COLOUR_UNSPECIFIED];
   // BT.709 primaries with the sRGB transfer and identity matrix is RGB: full range 4:4:4 without further bits.
   const isRgb = !isMonochrome && primaries === 1 && transfer === 13 && matrix === 0;
   const isFullRange = isRgb || bits.flag();
   const subsampling = isMonochrome ? "110" : isRgb ? "000" : readSubsampling(bits, profile, bitDepth);
-  const colour = described ? { primaries, transfer, matrix, isFullRange } : undefined;
+  const colour = describedColour({ primaries, transfer, matrix, isFullRange });
   return { bitDepth, isMonochrome, subsampling, colour };
 }
 

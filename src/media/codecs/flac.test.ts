@@ -27,6 +27,12 @@ test("reads the frame lengths that ffmpeg states beside them", async () => {
   assert.equal(total, 24_000);
 });
 
+test("reads a rate that a sample entry has no room for", async () => {
+  const { track } = await encodeAudio("flac", "-ar", "96000");
+  assert.equal(readDfla(track.format.config).sampleRateHz, 96_000);
+  assert.ok(track.format.kind === "audio" && track.format.sampleRateHz === 96_000);
+});
+
 test("reads frame lengths that stand behind a long sample number", () => {
   assert.equal(flacFrameSamples(Uint8Array.of(0xff, 0xf9, 0x70, 0, 0xc2, 0x80, 0x01, 0x02)), 0x103);
   assert.equal(flacFrameSamples(Uint8Array.of(0xff, 0xf8, 0x60, 0, 0x7f, 0xff)), 256);

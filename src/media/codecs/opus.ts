@@ -3,7 +3,7 @@ import { ByteReader } from "../byte-reader.ts";
 import type { AudioFormat } from "../format.ts";
 
 /** Opus time is always counted at this rate (RFC 7845 section 4). */
-export const OPUS_RATE_HZ = 48_000;
+const OPUS_RATE_HZ = 48_000;
 
 /** Decoder delay of libopus at 48 kHz: what encoders announce when they announce anything. */
 const USUAL_PRE_SKIP_SAMPLES = 312;

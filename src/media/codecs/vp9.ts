@@ -1,6 +1,7 @@
 import { BitReader } from "../bits.ts";
 import { ByteReader } from "../byte-reader.ts";
 import type { ColourDescription, VideoFormat } from "../format.ts";
+import { describedColour } from "./colour.ts";
 import { SQUARE_SAMPLES } from "./vui.ts";
 
 const FRAME_MARKER = 2;
@@ -54,7 +55,7 @@ export function vp9Format(
     height: keyFrame.height,
     sampleAspect: SQUARE_SAMPLES,
     frameRate: undefined,
-    colour: isDescribed(colour) ? colour : undefined,
+    colour: describedColour(colour),
     bitDepth,
   };
 }
@@ -145,10 +146,6 @@ function levelOf({ width, height }: { width: number; height: number }): number {
   return LEVELS.find(([most]) => width * height <= most)?.[1] ?? 62;
 }
 
-function isDescribed({ primaries, transfer, matrix }: ColourDescription): boolean {
-  return [primaries, transfer, matrix].some((code) => code !== COLOUR_UNSPECIFIED && code !== 0);
-}
-
 /** VP codec ISO media file format binding, "Codecs parameter string": the long form when the colours are described. */
 function vp9CodecString(
   profile: number,
@@ -160,7 +157,7 @@ function vp9CodecString(
   const short = ["vp09", ...[profile, level, bitDepth].map(twoDigits)].join(".");
   const { primaries, transfer, matrix, isFullRange } = colour;
   const isDefault = primaries === 1 && transfer === 1 && matrix === 1 && !isFullRange && chroma <= 1;
-  if (!isDescribed(colour) || isDefault) return short;
+  if (!describedColour(colour) || isDefault) return short;
   return [short, ...[chroma, primaries, transfer, matrix, isFullRange ? 1 : 0].map(twoDigits)].join(".");
 }
 

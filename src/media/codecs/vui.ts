@@ -1,5 +1,6 @@
 import type { BitReader } from "../bits.ts";
 import type { ColourDescription, VideoFormat } from "../format.ts";
+import { describedColour } from "./colour.ts";
 
 /** What H.264 and H.265 say alike at the start of their video usability information. */
 export interface VuiPicture {
@@ -53,7 +54,7 @@ function readVideoSignalType(bits: BitReader): ColourDescription | undefined {
   bits.skip(3); // video_format
   const isFullRange = bits.flag();
   if (!bits.flag()) return undefined;
-  return { primaries: bits.bits(8), transfer: bits.bits(8), matrix: bits.bits(8), isFullRange };
+  return describedColour({ primaries: bits.bits(8), transfer: bits.bits(8), matrix: bits.bits(8), isFullRange });
 }
 
 /** A frame rate from ticks, or undefined when either is 0. */

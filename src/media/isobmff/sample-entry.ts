@@ -1,6 +1,7 @@
 import { readAacConfig } from "../codecs/aac.ts";
 import { readAc3Config, readEac3Config } from "../codecs/ac3.ts";
 import { readAv1Config } from "../codecs/av1.ts";
+import { describedColour } from "../codecs/colour.ts";
 import { readDfla } from "../codecs/flac.ts";
 import { readAvcConfig } from "../codecs/h264.ts";
 import { readHevcConfig } from "../codecs/hevc.ts";
@@ -108,11 +109,15 @@ function writeAudioFields(writer: BoxWriter, entry: string, format: AudioFormat,
     writer.u16(format.channelCount);
     writer.u16(16); // samplesize, as the template says
     writer.zeros(4);
-    // 16.16 fixed point; a rate that does not fit is told by the codec's own configuration.
-    writer.u16(format.sampleRateHz > 0xffff ? 0 : format.sampleRateHz);
+    writer.u16(fittingRate(format.sampleRateHz));
     writer.u16(0);
     writeConfig();
   });
+}
+
+/** The field is 16.16 fixed point. A rate above it is written halved until it fits, as FLAC in ISO BMFF asks. */
+function fittingRate(sampleRateHz: number): number {
+  return sampleRateHz > 0xffff ? fittingRate(Math.floor(sampleRateHz / 2)) : sampleRateHz;
 }
 
 const READERS: Readonly<Record<string, (entry: Box) => MediaFormat>> = {
@@ -192,6 +197,5 @@ function readColour(boxes: readonly Box[]): ColourDescription | undefined {
   const fields = boxFields(box);
   if (fields.fourCc() !== "nclx") return undefined;
   const [primaries, transfer, matrix] = [fields.u16(), fields.u16(), fields.u16()];
-  const isUnspecified = primaries === 2 && transfer === 2 && matrix === 2;
-  return isUnspecified ? undefined : { primaries, transfer, matrix, isFullRange: fields.u8() >= 128 };
+  return describedColour({ primaries, transfer, matrix, isFullRange: fields.u8() >= 128 });
 }
