@@ -7,7 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
-import type { LivePresentations } from "../delivery/live-presentations.ts";
+import type { LivePresentations, ManifestFormat } from "../delivery/live-presentations.ts";
 import type { Publication, PublishGate, PublishRequest } from "../live/publication.ts";
 import type { MediaFormat } from "../media/format.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
@@ -55,11 +55,16 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     return this.#claim(record, request);
   }
 
-  find(streamId: string): LivePresentation | undefined {
-    return this.#runs.get(streamId as StreamId)?.presentation;
+  find(streamId: string, format?: ManifestFormat): LivePresentation | undefined {
+    const run = this.#runs.get(streamId as StreamId);
+    return run?.offers(format) ? run.presentation : undefined;
   }
 
-  explainAbsence(streamId: string): DomainError {
+  explainAbsence(streamId: string, format?: ManifestFormat): DomainError {
+    const run = this.#runs.get(streamId as StreamId);
+    if (run && format && !run.offers(format)) {
+      return new DomainError("NOT_FOUND", `Stream ${streamId} is not offered as ${format.toUpperCase()}`);
+    }
     return new DomainError("STREAM_NOT_LIVE", `No stream ${streamId} is live`);
   }
 

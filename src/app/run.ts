@@ -94,6 +94,12 @@ export class Run {
     return this.#isOpen ? this.packager : undefined;
   }
 
+  /** Whether the stream's owner wants it in this format; media belong to both. */
+  offers(format: "hls" | "dash" | undefined): boolean {
+    const { enableHls, enableDash } = this.#options.settings;
+    return format === undefined || (format === "hls" ? enableHls : enableDash);
+  }
+
   /** Wall clock of the first media; undefined before. */
   get startedAtMs(): number | undefined {
     return this.#startedAtMs;

@@ -10,7 +10,7 @@ import type { LivePresentation } from "../packaging/presentation.ts";
 import { answerAbsent } from "./answers.ts";
 import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
 import { HoldBudget } from "./held-requests.ts";
-import type { LivePresentations } from "./live-presentations.ts";
+import type { LivePresentations, ManifestFormat } from "./live-presentations.ts";
 import { type MediaRoute, parseMediaPath } from "./media-route.ts";
 import { PresentationDelivery } from "./presentation-delivery.ts";
 import { Viewers } from "./viewers.ts";
@@ -99,9 +99,10 @@ export class LiveDelivery {
     query: string,
   ): void {
     const { streamId } = route;
-    const presentation = this.#presentations.find(streamId);
+    const format = formatOf(route);
+    const presentation = this.#presentations.find(streamId, format);
     if (!presentation) {
-      const answer = answerAbsent(req, res, this.#presentations.explainAbsence(streamId));
+      const answer = answerAbsent(req, res, this.#presentations.explainAbsence(streamId, format));
       this.#metrics.served(kindOf(route), answer?.status ?? 404, 0);
       return;
     }
@@ -160,6 +161,11 @@ export class LiveDelivery {
 
 function peerAddress(req: IncomingMessage): string {
   return req.socket.remoteAddress ?? "";
+}
+
+function formatOf(route: MediaRoute): ManifestFormat | undefined {
+  if (route.kind === "object" || route.kind === "time") return undefined;
+  return route.kind === "mpd" ? "dash" : "hls";
 }
 
 function kindOf(route: MediaRoute): DeliveryKind {

@@ -236,7 +236,10 @@ describe("Packager", () => {
   it("lists time without a publisher as gaps, and goes on after them", () => {
     const { packager, intake, play, rendition } = setUp();
     play([H264_360P, AAC_48K], videoUnits({ ...CAMERA, untilMs: 4000 }), audioUnits({ ...CAMERA, untilMs: 4000 }));
+    const announced = rendition("source").nextPart.name;
     intake.interrupt();
+    assert.equal(packager.object("source", rendition("source").nextPart.name), undefined, "no part is on its way");
+    assert.notEqual(packager.object("source", announced), undefined, "what was announced came");
     packager.passGap();
     packager.passGap();
     play([H264_360P, AAC_48K], videoUnits({ ...CAMERA, untilMs: 4000 }), audioUnits({ ...CAMERA, untilMs: 4000 }));

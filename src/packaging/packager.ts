@@ -55,6 +55,7 @@ export class Packager implements LiveReader, LivePresentation {
   #listed: readonly Segmenter[] = [];
   #availabilityStartMs = 0;
   #isIndependent = true;
+  #isInterrupted = false;
   #isEnded = false;
 
   constructor(options: PackagerOptions) {
@@ -90,6 +91,10 @@ export class Packager implements LiveReader, LivePresentation {
     return this.#isIndependent;
   }
 
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
+  }
+
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -109,13 +114,15 @@ export class Packager implements LiveReader, LivePresentation {
   }
 
   object(renditionId: string, name: string): MediaObject | undefined {
-    return this.#segmenters.get(renditionId)?.object(name);
+    const found = this.#segmenters.get(renditionId)?.object(name);
+    return found?.kind === "hinted" && this.#isInterrupted ? undefined : found;
   }
 
   onPeriod(period: Period): void {
     this.#closeSource();
     if (!this.#period) this.#availabilityStartMs = Math.floor(period.wallZeroMs);
     this.#period = period;
+    this.#isInterrupted = false;
     this.#leadEnd = undefined;
     this.#segmentStart = undefined;
     this.#lastKey = undefined;
@@ -131,6 +138,7 @@ export class Packager implements LiveReader, LivePresentation {
   }
 
   onInterrupted(): void {
+    this.#isInterrupted = true;
     this.#closeSource();
   }
 

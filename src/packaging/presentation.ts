@@ -106,6 +106,8 @@ export interface Presentation {
   readonly periods: readonly Period[];
   /** Every segment so far starts with an independent frame. */
   readonly isIndependent: boolean;
+  /** The publisher is away: no part is announced, since none is on its way. */
+  readonly isInterrupted: boolean;
   /** No more media will come. */
   readonly isEnded: boolean;
   /** Wall-clock instant of presentation zero in the first period: availabilityStartTime, never changes. */

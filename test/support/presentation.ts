@@ -193,6 +193,7 @@ export class ScriptedPresentation implements Presentation {
   readonly renditions: readonly ScriptedRendition[];
   readonly availabilityStartMs: number;
   readonly firstMsn: number;
+  isInterrupted = false;
   isEnded = false;
   isIndependent = true;
   period: Period;

@@ -1,9 +1,9 @@
 import type { Period } from "../../live/unit.ts";
 import { ticksToMs } from "../../media/timebase.ts";
-import type { Presentation, Segment } from "../presentation.ts";
+import type { Presentation } from "../presentation.ts";
 import { adaptationSets } from "./adaptation-set.ts";
 import type { ListedRendition } from "./representation.ts";
-import { newestRun } from "./segment-timeline.ts";
+import { newestRun, predictedDuration } from "./segment-timeline.ts";
 import { durationText } from "./time-text.ts";
 import { type Element, element } from "./xml.ts";
 
@@ -30,7 +30,7 @@ export function listedPeriods(presentation: Presentation): ListedPeriod[] {
     if (listed.length === 0) return [];
     // Presentation zero of this period on the wall, on which availabilityStartTime stands too.
     const zeroMs = period.wallZeroMs - presentation.availabilityStartMs;
-    const endMs = zeroMs + Math.max(...listed.map(({ run }) => endOf(run.at(-1) ?? run[0])));
+    const endMs = zeroMs + Math.max(...listed.map((one) => listedEndMs(presentation, one)));
     return [{ period, startMs: zeroMs + period.startMs, endMs, listed }];
   });
 }
@@ -54,6 +54,9 @@ export function periodElement(
   );
 }
 
-function endOf({ start, duration, init }: Segment): number {
-  return ticksToMs(start + duration, init.timescale);
+/** With the guess for an open segment: the MPD then changes with segments, not with every part. */
+function listedEndMs(presentation: Presentation, { rendition, run }: ListedRendition): number {
+  const last = run.at(-1) ?? run[0];
+  const duration = last.isComplete ? last.duration : predictedDuration(presentation, rendition, last);
+  return ticksToMs(last.start + duration, last.init.timescale);
 }

@@ -96,9 +96,10 @@ function durationMs(segment: Segment): number {
   return ticksToMs(segment.duration, segment.init.timescale);
 }
 
-/** Once ended, nothing is hinted and no other rendition moves: the playlist is final. */
+/** Once ended, nothing is hinted and no other rendition moves: the playlist is final. Without a publisher no part will come. */
 function endLines(presentation: Presentation, rendition: Rendition): string[] {
   if (presentation.isEnded) return ["#EXT-X-ENDLIST"];
   if (!presentation.options.isLowLatency) return [];
-  return [preloadHint(rendition), ...renditionReports(presentation, rendition)];
+  const hints = presentation.isInterrupted ? [] : [preloadHint(rendition)];
+  return [...hints, ...renditionReports(presentation, rendition)];
 }
