@@ -1,5 +1,6 @@
 import { ENCODER_NAMES } from "../encode/encoder-arguments.ts";
 import { DEFAULT_LADDER } from "../encode/ladder.ts";
+import { LOG_LEVELS } from "../observe/log.ts";
 import {
   bitrateBps,
   choice,
@@ -108,7 +109,7 @@ export const SETTINGS = {
     bruteForceBlockMs: durationMs("5min", "1s", "24h", { doc: "How long an address stays blocked." }),
   },
   observe: {
-    logLevel: choice("info", ["trace", "debug", "info", "warn", "error", "silent"], {
+    logLevel: choice("info", LOG_LEVELS, {
       doc: "The least grave lines that are logged.",
       variable: "HEADWATER_LOG_LEVEL",
     }),
