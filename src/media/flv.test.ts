@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AV_LOG_ERROR, Log } from "node-av";
 import { Demuxer, Muxer } from "node-av/api";
 import { ffmpegOutput, ffprobeJson } from "../../test/support/ffmpeg-output.ts";
 import { MalformedInput } from "../core/errors.ts";
@@ -14,6 +15,9 @@ import { opusPacketSamples, readOpusHead } from "./codecs/opus.ts";
 import { readVp9KeyFrame, vp9Format } from "./codecs/vp9.ts";
 import { type FlvAudioMessage, type FlvFrames, type FlvVideoMessage, parseAudioTag, parseVideoTag } from "./flv.ts";
 import type { MediaFormat } from "./format.ts";
+
+// Its warnings are of Matroska's missing decode times, and of nothing that is tested here.
+Log.setLevel(AV_LOG_ERROR);
 
 const FLV_HEADER_BYTES = 13;
 const TAG_HEADER_BYTES = 11;
