@@ -99,6 +99,15 @@ for (const [what, connectObject] of [
   });
 }
 
+test("takes a connect whose object is an ECMA array with a wrong count, and properties of all kinds", () => {
+  const { connection, sent } = open();
+  const text = (value: string) => `${value.length.toString(16).padStart(4, "0")}${Buffer.from(value).toString("hex")}`;
+  const body = `02${text("connect")}003ff000000000000008000000ff${text("fpad")}0100${text("app")}02${text("live")}000009`;
+  const message = { typeId: MESSAGE_TYPES.commandAmf0, timestamp: 0, streamId: 0, body: Buffer.from(body, "hex") };
+  connection.handle(parseCommand(message), 0);
+  assert.equal(codeOf(sent.slice(3).map(read)[0]), "NetConnection.Connect.Success");
+});
+
 test("rejects another application, and a connect that says nothing", () => {
   for (const connectObject of [{ app: "vod" }, {}, null, "live"]) {
     const { ask, refused } = open();

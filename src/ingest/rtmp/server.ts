@@ -68,7 +68,7 @@ export class RtmpServer {
     for (const session of this.#sessions.keys()) session.requestReconnect();
   }
 
-  /** Ends every session; each encoder is told `reason`. Resolves when all are gone. */
+  /** Ends every session, and any that still comes; each encoder is told `reason`. Resolves when all are gone. */
   async endSessions(reason: DomainError): Promise<void> {
     this.#stop.abort(reason);
     await Promise.all(this.#sessions.values());

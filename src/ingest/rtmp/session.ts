@@ -242,9 +242,10 @@ export class RtmpSession {
     this.#reader.maxMessageBytes = this.#options.limits.maxMessageBytes;
     this.#lastByteAtMs = this.#options.clock.monotonicMs();
     const { signal } = publication;
-    signal.addEventListener("abort", () => this.#publication === publication && this.#closeWith(signal.reason));
+    const onAbort = () => this.#publication === publication && this.#closeWith(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) {
-      this.#closeWith(signal.reason);
+      onAbort();
       return;
     }
     this.#armIdleTimer();

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { RecordedPublication } from "../../../test/support/recording-gate.ts";
 import { AAC_48K, H264_360P, H264_720P } from "../../../test/support/source-units.ts";
 import { DomainError } from "../../core/errors.ts";
+import { encodeAmf0 } from "../../media/amf0.ts";
 import { encoderOf, RtmpToLive } from "./to-live.ts";
 
 const AVC_CONFIG = Buffer.concat([Buffer.from("1700000000", "hex"), H264_360P.config]);
@@ -159,6 +160,41 @@ for (const [what, body] of [
     );
   });
 }
+
+test("keeps time whatever time sequence headers and silence claim", () => {
+  const { publication, live } = start();
+  live.writeVideo(0, AVC_CONFIG);
+  live.writeVideo(2 ** 24 - 20, avcFrame(0, KEY_FRAME, true));
+  live.writeVideo(0, AVC_CONFIG);
+  live.writeAudio(0, Buffer.alloc(0));
+  live.writeVideo(2 ** 24 + 20, avcFrame(0));
+  assert.deepEqual(
+    publication.units.map(({ dts }) => dts),
+    [2 ** 24 - 20, 2 ** 24 + 20],
+  );
+});
+
+test("takes colour from metadata when the stream does not say, whichever comes first", () => {
+  const config = { bitDepth: 10, colorPrimaries: 9, transferCharacteristics: 16, matrixCoefficients: 9 };
+  const metadata = exVideo(4, fourCc("avc1"), Buffer.from(encodeAmf0("colorInfo", { colorConfig: config })));
+  const sequence = exVideo(0, fourCc("avc1"), Buffer.from(H264_360P.config));
+  const hdr = { primaries: 9, transfer: 16, matrix: 9, isFullRange: false };
+  for (const [messages, expected] of [
+    [[metadata, sequence], [hdr]],
+    [
+      [sequence, metadata, AVC_CONFIG],
+      [undefined, hdr],
+    ],
+    [[sequence, exVideo(4, fourCc("avc1"), Buffer.from(encodeAmf0("colorInfo", { colorConfig: {} })))], [undefined]],
+  ] as const) {
+    const { publication, live } = start();
+    for (const message of messages) live.writeVideo(0, message);
+    assert.deepEqual(
+      publication.formats.map((format) => format.kind === "video" && format.colour),
+      expected,
+    );
+  }
+});
 
 test("believes of metadata only which media come, and the encoder's name", () => {
   const { publication, live } = start();

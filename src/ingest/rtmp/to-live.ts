@@ -1,8 +1,9 @@
 import { DomainError } from "../../core/errors.ts";
 import type { Publication } from "../../live/publication.ts";
 import type { AmfValue } from "../../media/amf.ts";
+import { decodeAmf0 } from "../../media/amf0.ts";
 import { type FlvFrames, type FlvMessage, parseAudioTag, parseVideoTag } from "../../media/flv.ts";
-import type { AudioCodec, VideoCodec } from "../../media/format.ts";
+import type { AudioCodec, ColourDescription, VideoCodec } from "../../media/format.ts";
 import { AudioToLive } from "./audio-to-live.ts";
 import { TimestampUnwrapper } from "./timestamp.ts";
 import { VideoToLive } from "./video-to-live.ts";
@@ -41,22 +42,21 @@ export class RtmpToLive {
 
   /** Takes a video message. Throws MalformedInput, and DomainError UNSUPPORTED_CODEC. */
   writeVideo(timestamp: number, body: Uint8Array): void {
-    const dtsMs = this.#timestamps.unwrap(timestamp);
     for (const message of parseVideoTag(body)) {
       if (!this.#isWanted("video", message)) continue;
       if (message.kind === "sequence-start") this.#video.configure(message.codec, message.config);
-      if (message.kind === "frames") this.#writeVideoFrame(dtsMs, message);
+      if (message.kind === "metadata") this.#writeColourInfo(message.value);
+      if (message.kind === "frames") this.#writeVideoFrame(timestamp, message);
     }
   }
 
   /** Takes an audio message. Throws MalformedInput, and DomainError UNSUPPORTED_CODEC. */
   writeAudio(timestamp: number, body: Uint8Array): void {
-    const dtsMs = this.#timestamps.unwrap(timestamp);
     for (const message of parseAudioTag(body)) {
       if (!this.#isWanted("audio", message)) continue;
       if (message.kind === "sequence-start") this.#audio.configure(message.codec, message.config);
       if (message.kind === "multichannel") this.#audio.setChannelCount(message.channelCount);
-      if (message.kind === "frames") this.#writeAudioFrame(dtsMs, message);
+      if (message.kind === "frames") this.#writeAudioFrame(timestamp, message);
     }
   }
 
@@ -70,25 +70,33 @@ export class RtmpToLive {
     if (video || audio) this.#publication.expect({ video, audio });
   }
 
-  #writeVideoFrame(dtsMs: number, message: FlvFrames<VideoCodec>): void {
+  #writeColourInfo(metadata: Uint8Array): void {
+    const [name, info] = decodeAmf0(metadata);
+    const colour = name === "colorInfo" ? colourOf(propertyOf(info, "colorConfig")) : undefined;
+    if (colour) this.#video.setColour(colour);
+  }
+
+  #writeVideoFrame(timestamp: number, message: FlvFrames<VideoCodec>): void {
     const frame = this.#video.take(message);
-    if (frame) this.#write("video", dtsMs, message, frame.isKey, frame.data);
+    if (frame) this.#write("video", timestamp, message, frame.isKey, frame.data);
     else this.#droppedFrameCount += 1;
   }
 
-  #writeAudioFrame(dtsMs: number, message: FlvFrames<AudioCodec>): void {
+  #writeAudioFrame(timestamp: number, message: FlvFrames<AudioCodec>): void {
     const data = this.#audio.take(message);
-    if (data) this.#write("audio", dtsMs, message, true, data);
+    if (data) this.#write("audio", timestamp, message, true, data);
     else this.#droppedFrameCount += 1;
   }
 
   #write(
     kind: "video" | "audio",
-    dtsMs: number,
+    timestamp: number,
     { ctsMs, nanosecondOffset }: Pick<FlvFrames<unknown>, "ctsMs" | "nanosecondOffset">,
     isKey: boolean,
     data: Uint8Array,
   ): void {
+    // Only frames move the clock: sequence headers come with a time of 0 from some encoders, in mid-stream too.
+    const dtsMs = this.#timestamps.unwrap(timestamp);
     if (nanosecondOffset > 0) this.#hasNanoseconds = true;
     if (!this.#hasNanoseconds) {
       this.#publication.write({ kind, timescale: MS_TIMESCALE, dts: dtsMs, cts: ctsMs, isKey, data });
@@ -118,6 +126,19 @@ export function encoderOf(metadata: AmfValue): string | undefined {
   return textOf(metadata, "encoder") || undefined;
 }
 
+/** The colour of an Enhanced RTMP `colorConfig`, whose numbers are ISO/IEC 23091-2 code points; 2 is "unspecified". */
+function colourOf(colorConfig: AmfValue): ColourDescription | undefined {
+  const [primaries, transfer, matrix] = ["colorPrimaries", "transferCharacteristics", "matrixCoefficients"].map(
+    (name) => {
+      const value = propertyOf(colorConfig, name);
+      return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 256 ? value : UNSPECIFIED;
+    },
+  );
+  if (primaries === undefined || transfer === undefined || matrix === undefined) return undefined;
+  return transfer === UNSPECIFIED ? undefined : { primaries, transfer, matrix, isFullRange: false };
+}
+
+const UNSPECIFIED = 2;
 const VIDEO_PROPERTIES = ["videocodecid", "width", "videodatarate", "framerate"];
 const AUDIO_PROPERTIES = ["audiocodecid", "audiosamplerate", "audiodatarate"];
 

@@ -4,7 +4,7 @@ import { avcNalLengthSize, isH264KeyFrame, readAvcConfig } from "../../media/cod
 import { hevcNalLengthSize, isHevcKeyFrame, readHevcConfig } from "../../media/codecs/hevc.ts";
 import { readVp9KeyFrame, vp9Format } from "../../media/codecs/vp9.ts";
 import type { FlvFrames } from "../../media/flv.ts";
-import { sameFormat, type VideoCodec, type VideoFormat } from "../../media/format.ts";
+import { type ColourDescription, sameFormat, type VideoCodec, type VideoFormat } from "../../media/format.ts";
 
 /** What differs from codec to codec between an FLV tag and a `Unit`. */
 interface VideoCodecRules {
@@ -52,6 +52,7 @@ export class VideoToLive {
   #codec: VideoCodec | undefined;
   #config: Uint8Array | undefined;
   #format: VideoFormat | undefined;
+  #colour: ColourDescription | undefined;
 
   constructor(publication: Pick<Publication, "setFormat">) {
     this.#publication = publication;
@@ -64,6 +65,14 @@ export class VideoToLive {
     this.#codec = codec;
     this.#config = config;
     this.#setFormat(format);
+  }
+
+  /** Takes the colour that the publisher tells beside the stream. What the stream itself says comes first. */
+  setColour(colour: ColourDescription): void {
+    this.#colour = colour;
+    if (!this.#format || this.#format.colour) return;
+    this.#format = { ...this.#format, colour };
+    this.#publication.setFormat(this.#format);
   }
 
   /** The frame as it is stored; undefined while no configuration for its codec came. Throws MalformedInput. */
@@ -80,7 +89,7 @@ export class VideoToLive {
 
   #setFormat(format: VideoFormat | undefined): void {
     if (!format || (this.#format && sameFormat(this.#format, format))) return;
-    this.#format = format;
-    this.#publication.setFormat(format);
+    this.#format = format.colour || !this.#colour ? format : { ...format, colour: this.#colour };
+    this.#publication.setFormat(this.#format);
   }
 }
