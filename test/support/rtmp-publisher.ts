@@ -95,7 +95,7 @@ export class RtmpPublisher {
   }
 
   async startPublishing(): Promise<void> {
-    const started = this.#answer("onStatus");
+    const started = this.status();
     const message = commandMessage("publish", 0, [null, this.#options.streamName, "live"]);
     this.sendRaw(encodeChunks({ ...message, streamId: this.#streamId }, CHUNK_BYTES));
     await started;
@@ -134,10 +134,15 @@ export class RtmpPublisher {
     if (this.#socket.writableNeedDrain) await once(this.#socket, "drain");
   }
 
+  /** The next status that the server sends. Throws RtmpRefusal when it is of level "error". */
+  status(): Promise<Command> {
+    return this.#answer("onStatus");
+  }
+
   /** The next status of level "error" that the server sends, or the end of the connection. */
   refusal(): Promise<Error> {
     if (this.#error) return Promise.resolve(this.#error);
-    return this.#answer("onStatus").then(
+    return this.status().then(
       () => new Error("a status that is no error"),
       (error: Error) => error,
     );

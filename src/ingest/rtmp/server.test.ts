@@ -14,7 +14,7 @@ import { RtmpServer } from "./server.ts";
 import { ChunkReader, type RtmpMessage } from "./wire/chunk-reader.ts";
 import { encodeChunks } from "./wire/chunk-writer.ts";
 import { HANDSHAKE_BYTES } from "./wire/handshake.ts";
-import { commandMessage, MESSAGE_TYPES, setChunkSizeMessage, userControlMessage } from "./wire/messages.ts";
+import { commandMessage, MESSAGE_TYPES, propertyOf, setChunkSizeMessage, userControlMessage } from "./wire/messages.ts";
 
 const KEY = "sk_right";
 const ENDED = "rtmp session ended";
@@ -141,6 +141,30 @@ test("refuses a publish without a key before it asks the gate", async (t) => {
   const { gate, port } = await serve(t);
   await assert.rejects(RtmpPublisher.publish({ port, streamName: "" }), /There is no stream key/);
   assert.equal(gate.requests.length, 0);
+});
+
+test("keeps trouble of its own from the encoder, and calls it an error in the log", async (t) => {
+  const { gate, log, port } = await serve(t);
+  gate.answersAfter = Promise.reject(new TypeError("no such table: keys"));
+  gate.answersAfter.catch(() => {});
+  const ended = log.next(ENDED);
+  await assert.rejects(RtmpPublisher.publish({ port, streamName: KEY }), /Something went wrong inside the server/);
+  const { level, fields } = await ended;
+  assert.equal(level, "error");
+  assert.match(String(fields.err), /no such table/);
+});
+
+test("asks an encoder of Enhanced RTMP to reconnect when it drains, and serves it on", async (t) => {
+  const { gate, server, port } = await serve(t);
+  const publisher = await RtmpPublisher.publish({ port, streamName: KEY, connect: { capsEx: 1 } });
+  const asked = publisher.status();
+  server.drain();
+  assert.equal(propertyOf((await asked).args[1], "code"), "NetConnection.Connect.ReconnectRequest");
+  publisher.send({ type: "audio", timestampMs: 0, body: AAC_CONFIG });
+  publisher.send({ type: "audio", timestampMs: 0, body: SOUND });
+  await gate.publications[0]?.written(1);
+  await assert.rejects(RtmpPublisher.connect({ port, streamName: KEY }), /ECONNREFUSED/);
+  await publisher.close();
 });
 
 test("holds what a publisher sends until the gate has answered", async (t) => {
@@ -393,7 +417,9 @@ test("takes a publisher whose bytes come one by one", async (t) => {
   const granted = gate.granted();
   const socket = await connect(t, port);
   socket.setNoDelay(true);
-  for (const byte of Buffer.concat([publishingBytes(), mediaBytes([0, 40])])) {
+  const bytes = Buffer.concat([publishingBytes(), mediaBytes([0, 40])]);
+  socket.write(bytes.subarray(0, 2 * HANDSHAKE_BYTES));
+  for (const byte of bytes.subarray(2 * HANDSHAKE_BYTES)) {
     await new Promise<void>((resolve) => socket.write(Buffer.of(byte), () => resolve()));
   }
   await (await granted).written(2);

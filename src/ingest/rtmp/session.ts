@@ -3,11 +3,10 @@ import type { Clock } from "../../core/clock.ts";
 import { DomainError, MalformedInput } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Publication, PublishGate } from "../../live/publication.ts";
-import { BitrateMeter } from "./bitrate-meter.ts";
 import type { ConnectionSlots, RtmpLimits } from "./limits.ts";
 import { NetConnection, type PublishCommand, WINDOW_BYTES } from "./net-connection.ts";
 import { endedStatus, refusedStatus } from "./publish-status.ts";
-import { encoderOf, RtmpToLive } from "./to-live.ts";
+import { PublishedStream } from "./published-stream.ts";
 import { ChunkReader, DEFAULT_CHUNK_BYTES, type RtmpMessage } from "./wire/chunk-reader.ts";
 import { encodeChunks, type OutgoingMessage } from "./wire/chunk-writer.ts";
 import { HANDSHAKE_BYTES, ServerHandshake } from "./wire/handshake.ts";
@@ -15,8 +14,6 @@ import {
   acknowledgementMessage,
   MESSAGE_TYPES,
   parseCommand,
-  parseData,
-  splitAggregate,
   USER_CONTROL,
   userControlMessage,
 } from "./wire/messages.ts";
@@ -54,18 +51,15 @@ export class RtmpSession {
   readonly #handshake = new ServerHandshake();
   readonly #reader: ChunkReader;
   readonly #connection: NetConnection;
-  readonly #bitrate = new BitrateMeter();
-  #publication: Publication | undefined;
-  #toLive: RtmpToLive | undefined;
-  #isPublisher = false;
+  #stream: PublishedStream | undefined;
+  #hasPublisherSlot = false;
   #encoder: string | undefined;
   #receivedBytes = 0;
   #acknowledgedBytes = 0;
   #peerWindowBytes = WINDOW_BYTES;
   #outChunkBytes = DEFAULT_CHUNK_BYTES;
   #lastByteAtMs: number;
-  #ignoredDataCount = 0;
-  #droppedFrameCount = 0;
+  #counts = { droppedFrameCount: 0, ignoredDataCount: 0 };
   #cancelTimer = () => {};
   #hasUnpublished = false;
   #end: SessionEnd | undefined;
@@ -121,7 +115,7 @@ export class RtmpSession {
     try {
       this.#read(data);
       this.#acknowledge();
-      this.#checkBitrate(data.length);
+      this.#stream?.countBytes(data.length, this.#lastByteAtMs);
     } catch (error) {
       this.#closeWith(error);
     }
@@ -143,43 +137,20 @@ export class RtmpSession {
     this.#send(acknowledgementMessage(this.#receivedBytes));
   }
 
-  #checkBitrate(bytes: number): void {
-    const { maxBitrateKbps } = this.#options.limits;
-    if (!this.#publication || maxBitrateKbps === 0) return;
-    this.#bitrate.add(bytes, this.#lastByteAtMs);
-    if (this.#bitrate.bitrateBps <= maxBitrateKbps * 1000) return;
-    throw new DomainError("BITRATE_EXCEEDED", `The stream is above the limit of ${maxBitrateKbps} kbit/s.`);
-  }
-
   #onMessage(message: RtmpMessage): void {
     if (this.#end) return;
     switch (message.typeId) {
-      case MESSAGE_TYPES.video:
-        this.#toLive?.writeVideo(message.timestamp, message.body);
-        return;
-      case MESSAGE_TYPES.audio:
-        this.#toLive?.writeAudio(message.timestamp, message.body);
-        return;
-      case MESSAGE_TYPES.aggregate:
-        if (this.#toLive) for (const part of splitAggregate(message)) this.#onAggregated(part);
-        return;
       case MESSAGE_TYPES.commandAmf0:
       case MESSAGE_TYPES.commandAmf3:
         this.#connection.handle(parseCommand(message), message.streamId);
         return;
-      case MESSAGE_TYPES.dataAmf0:
-      case MESSAGE_TYPES.dataAmf3:
-        this.#onDataMessage(message);
+      case MESSAGE_TYPES.windowAckSize:
+      case MESSAGE_TYPES.userControl:
+        this.#onControl(message);
         return;
       default:
-        this.#onControl(message);
+        this.#stream?.take(message);
     }
-  }
-
-  /** Only media and data lie in an aggregate; whatever else does is passed over. */
-  #onAggregated(message: RtmpMessage): void {
-    const { audio, video, dataAmf0, dataAmf3 } = MESSAGE_TYPES;
-    if ([audio, video, dataAmf0, dataAmf3].some((typeId) => typeId === message.typeId)) this.#onMessage(message);
   }
 
   #onControl({ typeId, body }: RtmpMessage): void {
@@ -189,25 +160,6 @@ export class RtmpSession {
     if (typeId !== MESSAGE_TYPES.userControl || body.length < 6) return;
     if (body.readUInt16BE(0) === USER_CONTROL.pingRequest) {
       this.#send(userControlMessage(USER_CONTROL.pingResponse, body.readUInt32BE(2)));
-    }
-  }
-
-  /**
-   * Metadata name the encoder and announce its media. Nothing depends on them, and cameras and drones send odd ones, so
-   * those that cannot be read are counted and passed over.
-   */
-  #onDataMessage(message: RtmpMessage): void {
-    if (!this.#toLive) return;
-    try {
-      const { name, values } = parseData(message);
-      const isWrapped = name === "@setDataFrame";
-      if ((isWrapped ? values[0] : name) !== "onMetaData") return;
-      const metadata = values[isWrapped ? 1 : 0];
-      this.#encoder = printable(encoderOf(metadata)) ?? this.#encoder;
-      this.#toLive.writeMetadata(metadata);
-    } catch (error) {
-      if (!(error instanceof MalformedInput)) throw error;
-      this.#ignoredDataCount += 1;
     }
   }
 
@@ -223,7 +175,7 @@ export class RtmpSession {
   async #publish(command: PublishCommand): Promise<void> {
     if (command.streamKey === undefined) throw new DomainError("STREAM_KEY_UNKNOWN", "There is no stream key.");
     if (!this.#options.slots.publish()) throw new DomainError("LIMIT_REACHED", "Too many streams are live.");
-    this.#isPublisher = true;
+    this.#hasPublisherSlot = true;
     this.#hasUnpublished = false;
     this.#encoder = printable(this.#connection.flashVer);
     const publication = await this.#options.gate.open({
@@ -237,12 +189,12 @@ export class RtmpSession {
   }
 
   #startPublishing(publication: Publication): void {
-    this.#publication = publication;
-    this.#toLive = new RtmpToLive(publication);
+    const stream = new PublishedStream({ publication, maxBitrateKbps: this.#options.limits.maxBitrateKbps });
+    this.#stream = stream;
     this.#reader.maxMessageBytes = this.#options.limits.maxMessageBytes;
     this.#lastByteAtMs = this.#options.clock.monotonicMs();
     const { signal } = publication;
-    const onAbort = () => this.#publication === publication && this.#closeWith(signal.reason);
+    const onAbort = () => this.#stream === stream && this.#closeWith(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) {
       onAbort();
@@ -263,13 +215,18 @@ export class RtmpSession {
   }
 
   #unpublish(reason: string): void {
-    this.#droppedFrameCount += this.#toLive?.droppedFrameCount ?? 0;
-    this.#publication?.close(reason);
-    this.#publication = undefined;
-    this.#toLive = undefined;
-    if (this.#isPublisher) this.#options.slots.unpublish();
-    this.#isPublisher = false;
+    if (this.#stream) this.#leaveStream(this.#stream, reason);
+    if (this.#hasPublisherSlot) this.#options.slots.unpublish();
+    this.#hasPublisherSlot = false;
     this.#armPublishTimer();
+  }
+
+  #leaveStream({ publication, encoder, counts }: PublishedStream, reason: string): void {
+    this.#stream = undefined;
+    this.#encoder = printable(encoder) ?? this.#encoder;
+    this.#counts.droppedFrameCount += counts.droppedFrameCount;
+    this.#counts.ignoredDataCount += counts.ignoredDataCount;
+    publication.close(reason);
   }
 
   #armPublishTimer(): void {
@@ -298,6 +255,7 @@ export class RtmpSession {
     if (this.#end) return;
     if (this.#socket.writableLength + bytes.length > MAX_UNSENT_BYTES) {
       this.#close({ reason: "the peer does not read what it is told" });
+      this.#socket.destroy();
       return;
     }
     this.#socket.write(bytes);
@@ -305,7 +263,7 @@ export class RtmpSession {
 
   /** Encoders that have unpublished hang up without waiting for our answer: no loss, whatever the socket says. */
   #closeByPeer(error?: Error): void {
-    if (this.#hasUnpublished && !this.#publication) this.#close({ reason: "unpublished" });
+    if (this.#hasUnpublished && !this.#stream) this.#close({ reason: "unpublished" });
     else this.#close(error ? { reason: "connection lost", error } : { reason: "closed by the encoder" });
   }
 
@@ -334,28 +292,32 @@ export class RtmpSession {
     this.#cancelTimer();
     this.#options.slots.leave();
     const { reason, error } = this.#end ?? { reason: "closed" };
-    const isMalformed = error instanceof MalformedInput;
     const fields = {
       protocol: "rtmp",
       remoteAddress: this.#remoteAddress,
       encoder: this.#encoder,
       reason,
       code: error instanceof DomainError ? error.code : undefined,
-      byteOffset: isMalformed ? this.#byteOffset : undefined,
+      byteOffset: error instanceof MalformedInput ? this.#byteOffset : undefined,
       receivedBytes: this.#receivedBytes,
       durationMs: Math.round(this.#options.clock.monotonicMs() - this.#startedAtMs),
-      droppedFrameCount: this.#droppedFrameCount,
-      ignoredDataCount: this.#ignoredDataCount,
+      ...this.#counts,
       err: error instanceof Error && !(error instanceof DomainError) ? error : undefined,
     };
-    // Load balancers and port scans connect and say nothing.
-    const level = isMalformed ? "warn" : this.#receivedBytes === 0 ? "debug" : "info";
-    this.#options.log[level](fields, "rtmp session ended");
+    this.#options.log[this.#receivedBytes === 0 ? "debug" : logLevelOf(error)](fields, "rtmp session ended");
   }
 
   get #byteOffset(): number {
     return this.#handshake.isDone ? this.#reader.byteOffset : this.#receivedBytes;
   }
+}
+
+/** Trouble of our own is an error; a peer that breaks the protocol or goes away is not. */
+function logLevelOf(error: unknown): "info" | "warn" | "error" {
+  if (error instanceof MalformedInput) return "warn";
+  const isExpected = error === undefined || error instanceof DomainError;
+  const isConnectionLoss = error instanceof Error && "syscall" in error;
+  return isExpected || isConnectionLoss ? "info" : "error";
 }
 
 /** Text from outside that may stand in a log: bounded, without control characters. */
