@@ -24,6 +24,8 @@ export interface ChannelsOptions {
   readonly runPattern: (publication: Publication, log: Logger) => Promise<void>;
   readonly takeStill: (streamId: StreamId, presentation: LivePresentation) => Promise<Uint8Array | undefined>;
   readonly viewerCount: (streamId: StreamId) => number;
+  /** Told of every attempt to publish: `granted`, or the code of the error. */
+  readonly onPublish: (protocol: string, outcome: string) => void;
   readonly maxConcurrentStreams: number;
   readonly endedRetentionMs: number;
   readonly clock: Clock;
@@ -45,6 +47,18 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   async open(request: PublishRequest): Promise<Publication> {
+    const { onPublish } = this.#options;
+    try {
+      const publication = await this.#grant(request);
+      onPublish(request.protocol, "granted");
+      return publication;
+    } catch (error) {
+      onPublish(request.protocol, error instanceof DomainError ? error.code : "INTERNAL");
+      throw error;
+    }
+  }
+
+  async #grant(request: PublishRequest): Promise<Publication> {
     const { guard, streams } = this.#options;
     this.#refuseBlocked(request.remoteAddress);
     const record = await streams.findByKeyHash(hashStreamKey(request.streamKey));
@@ -115,10 +129,14 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     return presentation && !presentation.isEnded ? this.#options.takeStill(streamId, presentation) : undefined;
   }
 
-  /** For metrics: broadcasts that are on air, and the encoders that run for them. */
-  counts(): { liveCount: number; encoderCount: number } {
-    const runs = [...this.#runs.values()].filter(({ broadcast }) => broadcast.state !== "ended");
-    return { liveCount: runs.length, encoderCount: runs.reduce((sum, run) => sum + run.encoderCount, 0) };
+  /** For metrics: broadcasts that are on air, the ffmpeg processes that run for them, and who watches. */
+  counts(): { liveCount: number; encoderCount: number; viewerCount: number } {
+    const live = [...this.#runs].filter(([, { broadcast }]) => broadcast.state !== "ended");
+    return {
+      liveCount: live.length,
+      encoderCount: live.reduce((sum, [, run]) => sum + run.encoderCount, this.#patterns.size),
+      viewerCount: live.reduce((sum, [streamId]) => sum + this.#options.viewerCount(streamId), 0),
+    };
   }
 
   /** Ends every broadcast; nobody can publish any more. */

@@ -1,12 +1,13 @@
 import type { StreamSettings } from "../catalog/stream-record.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Emitter } from "../core/emitter.ts";
 import type { DomainError } from "../core/errors.ts";
 import { newEpoch } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { EncoderSettings } from "../encode/encoder-arguments.ts";
 import type { FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { type LadderPlan, type LadderRung, planLadder } from "../encode/ladder.ts";
-import { LadderEncoder } from "../encode/ladder-encoder.ts";
+import { LadderEncoder, type LadderEvents } from "../encode/ladder-encoder.ts";
 import { Broadcast, type BroadcastState } from "../live/broadcast.ts";
 import { StreamHealth } from "../live/health.ts";
 import type { Period } from "../live/unit.ts";
@@ -103,6 +104,11 @@ export class Run {
   /** Wall clock of the first media; undefined before. */
   get startedAtMs(): number | undefined {
     return this.#startedAtMs;
+  }
+
+  /** What happens to the ladder's encoder; undefined when nothing is encoded. */
+  get encoderEvents(): Emitter<LadderEvents> | undefined {
+    return this.#ladder?.events;
   }
 
   get encoderCount(): number {

@@ -6,7 +6,7 @@ export const H264_360P: VideoFormat = {
   kind: "video",
   codec: "h264",
   config: Buffer.from(
-    "0164001effe1001c6764001eacd940a02ff9701101000003000100000300320f162d9601000668ebe3cb22c0fdf8f800",
+    "0164001effe1001a6764001eacd940a02ff97011000003000100000300320f162d9601000668ebe3cb22c0fdf8f800",
     "hex",
   ),
   codecString: "avc1.64001e",

@@ -1,0 +1,232 @@
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { AdminAccess } from "../access/admin.ts";
+import { BruteForceGuard } from "../access/brute-force.ts";
+import { loadSecrets } from "../access/secrets.ts";
+import { registerApi } from "../api/api.ts";
+import { HeartbeatWatch } from "../api/heartbeat-watch.ts";
+import { Catalog } from "../catalog/catalog.ts";
+import type { StreamRecord } from "../catalog/stream-record.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { LiveDelivery } from "../delivery/live-delivery.ts";
+import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
+import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
+import { createHttpServer } from "../http/server.ts";
+import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
+import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
+import { RtmpServer } from "../ingest/rtmp/server.ts";
+import { Metrics } from "../observe/metrics.ts";
+import { Readiness } from "../observe/readiness.ts";
+import { Channels } from "./channels.ts";
+import { countRun } from "./count-run.ts";
+import { runFor } from "./run-for.ts";
+import type { Config } from "./settings.ts";
+import { VERSION } from "./version.ts";
+import { serveWeb } from "./web.ts";
+
+/** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
+const ENCODER_NICENESS = 5;
+const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Where programs are looked for, as PATH is written. */
+  readonly searchPath: string;
+  readonly clock?: Clock;
+}
+
+/** A Headwater that runs. */
+export interface App {
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  /** Opens everything, as `Authorization: Bearer`. */
+  readonly adminToken: string;
+  readonly dataDir: string;
+  /** A link to the studio that logs one browser in, once. */
+  studioLink(): string;
+  /** Where encoders publish, without key. */
+  readonly rtmpUrl: string;
+  /** Takes no more publishers, ends broadcasts in order, answers what is under way, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts Headwater; read from top to bottom, this is how it is built. Throws DomainError when the directory, a port or
+ * ffmpeg cannot be had, and leaves nothing behind then.
+ */
+export async function startApp({ config, log, searchPath, clock = systemClock }: AppOptions): Promise<App> {
+  await using building = new AsyncDisposableStack();
+  const { dataDir, host, publicUrl } = config.server;
+  await prepareDataDir(dataDir);
+
+  const catalog = await Catalog.open({ dataDir, log, clock });
+  building.defer(() => catalog.close());
+  const { streams } = catalog;
+  const [secrets, ffmpeg, onAir] = await Promise.all([
+    loadSecrets({ dataDir, adminToken: config.access.adminToken }),
+    askFfmpeg(config, searchPath),
+    streams.list({ limit: 100, status: "live" }),
+  ]);
+  await streams.resetRunning();
+
+  const metrics = new Metrics({ version: VERSION, clock });
+  const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
+  const channels = new Channels({
+    streams,
+    guard: bruteForceGuard(config, clock),
+    createRun: (record, runLog) => {
+      const run = runFor(record, runLog, { config, program, coreCount: availableParallelism(), streams, clock });
+      countRun(run, metrics);
+      return run;
+    },
+    runPattern: (publication, logger) => {
+      const startEncoder: StartPatternEncoder = (start) => new FfmpegProcess({ program, clock, ...start });
+      return new PatternSource({ publication, startEncoder, clock, logger }).run(publication.signal);
+    },
+    takeStill: async () => undefined,
+    onPublish: (protocol, outcome) => metrics.ingest.publishes.inc({ protocol, outcome }),
+    viewerCount: (streamId) => delivery.viewers.count(streamId),
+    maxConcurrentStreams: config.live.maxConcurrentStreams,
+    endedRetentionMs: config.live.endedRetentionMs,
+    clock,
+    log,
+  });
+  const delivery = new LiveDelivery({
+    presentations: channels,
+    clock,
+    log,
+    metrics: metrics.delivery,
+    limits: { maxHeldCount: config.http.maxHeldRequests },
+    publicUrl,
+  });
+  metrics.follow({
+    activeStreams: () => channels.counts().liveCount,
+    ffmpegProcesses: () => channels.counts().encoderCount,
+    viewers: () => channels.counts().viewerCount,
+    heldRequests: () => delivery.heldCount,
+    rtmpPublishers: () => rtmp.counts.publisherCount,
+    rtmpPending: () => rtmp.counts.pendingCount,
+  });
+
+  const http = createHttpServer({
+    host,
+    port: config.http.port,
+    log,
+    fast: (req, res) => delivery.handle(req, res),
+    limits: { maxConnectionCount: config.http.maxConnections, maxBodyBytes: config.http.maxJsonBodyBytes },
+  });
+  const rtmp = new RtmpServer({ host, port: config.rtmp.port, gate: channels, limits: rtmpLimits(config), log, clock });
+  const admin = new AdminAccess({ ...secrets, publicUrl, clock, guard: bruteForceGuard(config, clock) });
+  const heartbeats = new HeartbeatWatch({ streams, running: channels, clock, log, ...config.live });
+  let rtmpPort = config.rtmp.port;
+  http.app.addHook("onResponse", async ({ method, routeOptions: { url: route = "none" } }, reply) => {
+    metrics.http.requests.inc({ method, route, status: reply.statusCode });
+    metrics.http.seconds.observe({ method, route }, reply.elapsedTime / 1000);
+  });
+  await registerApi(http.app, {
+    streams,
+    running: channels,
+    admin,
+    clock,
+    log,
+    server: {
+      version: VERSION,
+      publicUrl,
+      rtmpPort: () => rtmpPort,
+      encoder: config.transcode.encoder,
+      startedAtMs: clock.nowMs(),
+    },
+    defaults: {
+      ...config.packaging,
+      transcode: config.transcode.enabled,
+      reconnectWindowMs: config.live.reconnectWindowMs,
+    },
+    staleThresholdMs: config.live.staleThresholdMs,
+    readiness: new Readiness({
+      clock,
+      checks: [
+        { name: "catalog", run: () => catalog.check().then(() => undefined) },
+        { name: "store", run: () => access(dataDir, constants.W_OK).then(() => dataDir) },
+        { name: "ffmpeg", run: async () => (await askFfmpeg(config, searchPath)).version },
+      ],
+    }),
+    metrics: metrics.registry,
+  });
+  await serveWeb(http.app, WEB_DIRECTORY);
+
+  building.defer(() => http.close());
+  const { port: httpPort } = await http.start();
+  building.defer(() => rtmp.close());
+  rtmpPort = (await rtmp.start()).port;
+  building.defer(() => channels.close());
+  heartbeats.start();
+  building.defer(() => heartbeats.close());
+  await resumePatterns(channels, onAir.streams, log);
+
+  const running = building.move();
+  const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
+  return {
+    httpPort,
+    rtmpPort,
+    adminToken: secrets.adminToken,
+    dataDir,
+    studioLink: () => `${httpUrl}/#token=${admin.issueLoginToken()}`,
+    rtmpUrl: `rtmp://${new URL(httpUrl).hostname}:${rtmpPort}/live`,
+    async close() {
+      rtmp.drain();
+      await running.disposeAsync();
+      log.info({}, "closed");
+    },
+  };
+}
+
+async function prepareDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.W_OK);
+  } catch (cause) {
+    throw new DomainError("DATA_DIR_UNWRITABLE", `The data directory ${dataDir} cannot be written`, { cause });
+  }
+}
+
+function askFfmpeg({ transcode }: Config, searchPath: string): Promise<FfmpegProbe> {
+  const requiredEncoders = [transcode.encoder, "aac"];
+  return probeFfmpeg({ command: transcode.ffmpegPath, searchPath, requiredEncoders });
+}
+
+function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, clock: Clock): BruteForceGuard {
+  const { bruteForceWindowMs: windowMs, bruteForceBlockMs: blockMs } = times;
+  return new BruteForceGuard({ clock, maxFailures: bruteForceAttempts, windowMs, blockMs });
+}
+
+function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
+  return {
+    maxPublisherCount: rtmp.maxConnections,
+    maxPendingCount: rtmp.maxPendingConnections,
+    publishTimeoutMs: rtmp.publishTimeoutMs,
+    idleTimeoutMs: rtmp.idleTimeoutMs,
+    maxMessageBytes: rtmp.maxMessageBytes,
+    maxBitrateKbps: Math.round(rtmp.maxBitrateBps / 1000),
+  };
+}
+
+/** Test pictures that a restart interrupted go on: nobody else would start them again. */
+async function resumePatterns(channels: Channels, onAir: readonly StreamRecord[], log: Logger): Promise<void> {
+  for (const { streamId, ingestType } of onAir) {
+    if (ingestType !== "pattern") continue;
+    await channels.startPattern(streamId).catch((error: unknown) => {
+      log.error({ streamId, err: error }, "the test picture could not be resumed");
+    });
+  }
+}
+
+/** What a browser on this machine can open: nobody connects to "any address". */
+function reachableHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
