@@ -99,6 +99,15 @@ test("writes the whole line for QSV, whose level is a number", () => {
   assert.equal(argumentsOf("h264_qsv", false), line(4, ""));
 });
 
+test("tells x264 the frame rate that the source declares", () => {
+  const line = (numerator: number) => {
+    const video = { ...VIDEO, frameRate: { numerator, denominator: 1001 } };
+    return ladderArguments(PLAN, { video, audio: AUDIO }, DEFAULT_ENCODER_SETTINGS).join(" ");
+  };
+  assert.match(line(30_000), / -x264-params fps=30000\/1001 /);
+  assert.doesNotMatch(line(90_000_000), /x264-params/);
+});
+
 test("names no device for audio alone and numbers pipes in the order of the outputs", () => {
   const plan = { video: [], audio: PLAN.audio };
   const settings = { ...DEFAULT_ENCODER_SETTINGS, encoder: "h264_vaapi" as const };

@@ -1,6 +1,6 @@
 import type { AudioFormat, VideoFormat } from "../media/format.ts";
 import { VIDEO_TIMESCALE } from "../media/timebase.ts";
-import type { AudioRung, LadderPlan, VideoRung } from "./ladder.ts";
+import { type AudioRung, declaredFrameRate, type LadderPlan, type VideoRung } from "./ladder.ts";
 
 /** The H.264 encoders that a ladder can run on; `HEADWATER_ENCODER` names one. */
 export const ENCODER_NAMES = ["libx264", "h264_vaapi", "h264_nvenc", "h264_qsv"] as const;
@@ -97,7 +97,7 @@ function videoOutput(rung: VideoRung, video: VideoFormat, settings: EncoderSetti
   return [
     ...["-map", "0:v:0", "-vf", encoder.filter(rung, video)],
     ...["-fps_mode", "passthrough", "-enc_time_base", `1:${VIDEO_TIMESCALE}`, "-force_key_frames", "source"],
-    ...["-c:v", settings.encoder, ...encoder.options(rung, settings)],
+    ...["-c:v", settings.encoder, ...encoder.options(rung, video, settings)],
     ...["-b:v", `${rung.bitrateBps}`, "-maxrate", `${peakBps(rung)}`, "-bufsize", `${peakBps(rung)}`],
     ...["-bf", "0", "-g", GOP_WITHOUT_END, "-video_track_timescale", `${VIDEO_TIMESCALE}`],
   ];
@@ -132,24 +132,24 @@ interface EncoderArguments {
   device(settings: EncoderSettings): readonly string[];
   filter(rung: VideoRung, video: VideoFormat): string;
   /** Options after `-c:v`, without bit rates and GOP. */
-  options(rung: VideoRung, settings: EncoderSettings): readonly string[];
+  options(rung: VideoRung, video: VideoFormat, settings: EncoderSettings): readonly string[];
 }
 
 const ENCODERS: Record<EncoderName, EncoderArguments> = {
   libx264: {
     device: () => [],
     filter: (rung, video) => softwareFilter(rung, video, "yuv420p"),
-    options: (rung, { preset, isLowLatency, coreCount }) => [
+    options: (rung, video, { preset, isLowLatency, coreCount }) => [
       ...["-preset", preset, ...(isLowLatency ? ["-tune", "zerolatency"] : [])],
       ...["-profile:v", rung.profile, "-level:v", rung.level, "-threads:v", `${encoderThreadCount(rung, coreCount)}`],
-      ...["-sc_threshold", "0", "-forced-idr", "1"],
+      ...["-sc_threshold", "0", "-forced-idr", "1", ...x264FrameRate(video)],
     ],
   },
   // Frames are uploaded as they are and scaled on the device.
   h264_vaapi: {
     device: ({ renderDevice }) => ["-init_hw_device", `vaapi=hw:${renderDevice}`, "-filter_hw_device", "hw"],
     filter: ({ width, height }) => `format=nv12,hwupload,scale_vaapi=w=${width}:h=${height},setsar=1`,
-    options: (rung, { isLowLatency }) => [
+    options: (rung, _video, { isLowLatency }) => [
       ...["-rc_mode", "VBR", "-profile:v", rung.profile, "-level:v", rung.level],
       ...["-idr_interval", "0", "-async_depth", isLowLatency ? "1" : "4"],
     ],
@@ -157,7 +157,7 @@ const ENCODERS: Record<EncoderName, EncoderArguments> = {
   h264_nvenc: {
     device: () => [],
     filter: (rung, video) => softwareFilter(rung, video, "yuv420p"),
-    options: (rung, { isLowLatency }) => [
+    options: (rung, _video, { isLowLatency }) => [
       ...["-preset", "p4", "-tune", isLowLatency ? "ll" : "hq", "-rc", "vbr"],
       ...["-profile:v", rung.profile, "-level:v", rung.level],
       ...["-no-scenecut", "1", "-forced-idr", "1", "-strict_gop", "1"],
@@ -167,7 +167,7 @@ const ENCODERS: Record<EncoderName, EncoderArguments> = {
   h264_qsv: {
     device: () => [],
     filter: (rung, video) => softwareFilter(rung, video, "nv12"),
-    options: (rung, { isLowLatency }) => [
+    options: (rung, _video, { isLowLatency }) => [
       ...["-preset", "veryfast", "-profile:v", rung.profile, "-level:v", `${Number(rung.level) * 10}`],
       ...["-forced_idr", "1", "-adaptive_i", "0", "-look_ahead", "0", "-async_depth", isLowLatency ? "1" : "4"],
       ...(isLowLatency ? ["-low_delay_brc", "1"] : []),
@@ -179,6 +179,15 @@ function softwareFilter(rung: VideoRung, video: VideoFormat, pixelFormat: string
   const isSameSize = rung.width === video.width && rung.height === video.height;
   const scale = isSameSize ? "scale=out_range=tv" : `scale=${rung.width}:${rung.height}:flags=bicubic:out_range=tv`;
   return `${scale},setsar=1,format=${pixelFormat}`;
+}
+
+/**
+ * With zerolatency, x264 takes every frame for 1/fps long, and gives it its share of bits by that. ffmpeg would guess fps
+ * from the first frame's duration, which is not to be relied on.
+ */
+function x264FrameRate(video: VideoFormat): readonly string[] {
+  const rate = declaredFrameRate(video);
+  return rate ? ["-x264-params", `fps=${rate.numerator}/${rate.denominator}`] : [];
 }
 
 /** Small pictures lose more to slicing than a second thread gains. */

@@ -106,6 +106,7 @@ export interface LadderChoice {
 /** Above this many frames per second a rung gets half as many bits again. */
 const HIGH_FRAME_RATE = 35;
 const ASSUMED_FRAME_RATE = 30;
+const HIGHEST_FRAME_RATE = 240;
 /** A rung of the source's own size is worth its work when it saves at least this share of the source's bits. */
 const WORTHWHILE_SAVING = 0.2;
 
@@ -202,8 +203,14 @@ function rungBps(video: VideoFormat, rung: LadderRung): number {
 }
 
 function frameRateOf(video: VideoFormat): number {
-  const rate = video.frameRate && video.frameRate.numerator / video.frameRate.denominator;
-  return rate && rate > 0 && rate <= 240 ? rate : ASSUMED_FRAME_RATE;
+  const rate = declaredFrameRate(video);
+  return rate ? rate.numerator / rate.denominator : ASSUMED_FRAME_RATE;
+}
+
+/** The frame rate that a stream declares, unless it cannot be: some encoders write their timescale there. */
+export function declaredFrameRate({ frameRate }: VideoFormat): VideoFormat["frameRate"] {
+  const rate = frameRate ? frameRate.numerator / frameRate.denominator : 0;
+  return rate > 0 && rate <= HIGHEST_FRAME_RATE ? frameRate : undefined;
 }
 
 /** 480p at 30 fps is beyond 3.0 and 720p60 beyond 3.1, whatever the ladder says: decoders trust the declared level. */
