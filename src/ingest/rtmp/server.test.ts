@@ -417,6 +417,7 @@ test("takes a publisher whose bytes come one by one", async (t) => {
   const granted = gate.granted();
   const socket = await connect(t, port);
   socket.setNoDelay(true);
+  socket.resume();
   const bytes = Buffer.concat([publishingBytes(), mediaBytes([0, 40])]);
   socket.write(bytes.subarray(0, 2 * HANDSHAKE_BYTES));
   for (const byte of bytes.subarray(2 * HANDSHAKE_BYTES)) {
