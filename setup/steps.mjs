@@ -27,8 +27,8 @@ export async function installPackages() {
   if (await isInstalled()) return;
   say("installing packages (npm ci)");
   // Vite and the other tools are development packages and needed here whatever NODE_ENV says.
-  const { code, output } = await capture("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"]);
-  if (code !== 0) throw new SetupProblem(`npm ci failed:\n${lastLines(output)}`);
+  const { code, output } = await capture("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+  if (code !== 0) throw new SetupProblem(`npm ci failed:\n${excerptOf(output)}`);
 }
 
 /** npm writes what it installed beside it, last of all; the two lists agree when an installation was completed. */
@@ -144,7 +144,7 @@ async function apt(asRoot, args, byHand) {
     if (code === 0) return;
     // DPkg::Lock::Timeout does not cover the lock of `update`, which another apt may hold for minutes.
     const isLocked = output.includes("Could not get lock") && Date.now() < giveUpAtMs;
-    if (!isLocked) throw new SetupProblem(`apt-get ${args[0]} failed:\n${lastLines(output)}\nBy hand: ${byHand}`);
+    if (!isLocked) throw new SetupProblem(`apt-get ${args[0]} failed:\n${excerptOf(output)}\nBy hand: ${byHand}`);
     await sleep(2000);
   }
 }
@@ -160,7 +160,7 @@ export async function buildWeb(node) {
   say("building the web pages (vite)");
   const vite = join(ROOT, "node_modules", "vite", "bin", "vite.js");
   const { code, output } = await capture(node, [vite, "build", "web", "--logLevel", "warn"]);
-  if (code !== 0) throw new SetupProblem(`vite build failed:\n${lastLines(output)}`);
+  if (code !== 0) throw new SetupProblem(`vite build failed:\n${excerptOf(output)}`);
   await mkdir(join(ROOT, ".cache"), { recursive: true });
   await writeFile(stampFile, stamp);
 }
@@ -195,10 +195,17 @@ export function capture(program, args) {
   });
 }
 
-/** The end of a tool's output, without the addresses that it talked to: they differ by machine and explain nothing. */
-function lastLines(output) {
-  const lines = output.trim().split("\n").slice(-15);
-  return lines.map((line) => `  ${line.replace(/\b(https?:\/\/|ftp:\/\/)[^\s/]+/g, "$1…")}`).join("\n");
+const EXCERPT_LINES = 8;
+
+/**
+ * The ends of a tool's output (npm says at the beginning what is wrong, apt-get at the end), without the addresses that
+ * it talked to: they differ by machine and explain nothing.
+ */
+function excerptOf(output) {
+  const lines = output.trim().split("\n");
+  const isShort = lines.length <= 2 * EXCERPT_LINES;
+  const kept = isShort ? lines : [...lines.slice(0, EXCERPT_LINES), "...", ...lines.slice(-EXCERPT_LINES)];
+  return kept.map((line) => `  ${line.replace(/\b(https?:\/\/|ftp:\/\/)[^\s/]+/g, "$1…")}`).join("\n");
 }
 
 // A terminal sends Ctrl-C to npm and to us, and npm passes it on: what comes within this time is one press.

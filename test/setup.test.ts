@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -147,4 +147,28 @@ test("says what apt-get said when it fails, without the addresses it asked", asy
   assert.equal(code, 1);
   assert.match(output, /apt-get update failed:\n {2}E: Failed to fetch https:\/\/…\/debian\/x 404/);
   assert.doesNotMatch(output, /mirror\.example/);
+});
+
+interface LockedPackage {
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+}
+
+/** Whether node's resolution from `path` finds `name` among `packages`. */
+function isLocked(packages: Record<string, LockedPackage>, path: string, name: string): boolean {
+  const inside = path === "" ? `node_modules/${name}` : `${path}/node_modules/${name}`;
+  if (inside in packages) return true;
+  return path !== "" && isLocked(packages, path.slice(0, Math.max(0, path.lastIndexOf("/node_modules/"))), name);
+}
+
+// npm leaves out of the lock what a registry did not have for another platform, and then `npm ci` refuses the lock.
+test("the lock names every package, those of other platforms too", async () => {
+  const lock: { packages: Record<string, LockedPackage> } = JSON.parse(
+    await readFile(join(ROOT, "package-lock.json"), "utf8"),
+  );
+  const missing = Object.entries(lock.packages).flatMap(([path, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(lock.packages, path, name)),
+  );
+  assert.deepEqual(missing, []);
+  assert.ok(Object.keys(lock.packages).length > 100);
 });
