@@ -15,7 +15,7 @@ function patienceMs(policy: LoadPolicy | undefined, status: number): number {
 }
 
 test("playlists that are missing or unavailable are asked for during about a minute", () => {
-  const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig(true);
+  const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
   for (const policy of [playlistLoadPolicy, manifestLoadPolicy]) {
     for (const status of [0, 404, 500, 503]) {
       const waitedMs = patienceMs(policy, status);
@@ -24,14 +24,20 @@ test("playlists that are missing or unavailable are asked for during about a min
   }
 });
 
+test("a rendition that is gone is given up soon when there is another", () => {
+  const { playlistLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => true });
+  assert.ok(patienceMs(playlistLoadPolicy, 404) < 7000);
+  assert.ok(patienceMs(playlistLoadPolicy, 503) >= 55_000);
+});
+
 test("a segment that is gone is given up soon, one that is unavailable is not", () => {
-  const { fragLoadPolicy } = hlsConfig(true);
+  const { fragLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
   assert.ok(patienceMs(fragLoadPolicy, 404) < 4000);
   assert.ok(patienceMs(fragLoadPolicy, 503) >= 55_000);
 });
 
 test("a refusal is final", () => {
-  const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig(true);
+  const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
   for (const status of [401, 403, 410]) {
     assert.equal(patienceMs(playlistLoadPolicy, status), 0);
     assert.equal(patienceMs(fragLoadPolicy, status), 0);

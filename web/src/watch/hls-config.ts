@@ -7,6 +7,8 @@ const RETRY_DELAY_MAX_MS = 2000;
 const RETRY_COUNT = Math.ceil(PATIENCE_MS / RETRY_DELAY_MAX_MS);
 /** A segment that is not there now was listed by a playlist that is old by now; the next one lists what is there. */
 const MISSING_SEGMENT_RETRY_COUNT = 3;
+/** A rendition that the server gave up is missing for good; the player may turn to another one. */
+const MISSING_RENDITION_RETRY_COUNT = 4;
 
 function retryWhen(isWorthIt: (status: number, retryCount: number) => boolean): RetryConfig {
   return {
@@ -24,7 +26,7 @@ function isPassing(status: number): boolean {
   return status === 0 || status === 404 || status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-const playlistRetry = retryWhen(isPassing);
+const manifestRetry = retryWhen(isPassing);
 const segmentRetry = retryWhen(
   (status, count) => isPassing(status) && (status !== 404 || count < MISSING_SEGMENT_RETRY_COUNT),
 );
@@ -33,11 +35,23 @@ function policy(retry: RetryConfig, maxTimeToFirstByteMs: number, maxLoadTimeMs:
   return { default: { maxTimeToFirstByteMs, maxLoadTimeMs, timeoutRetry: retry, errorRetry: retry } };
 }
 
+function renditionRetry(hasOther: () => boolean): RetryConfig {
+  return retryWhen(
+    (status, count) => isPassing(status) && (status !== 404 || count < MISSING_RENDITION_RETRY_COUNT || !hasOther()),
+  );
+}
+
+interface HlsConfigOptions {
+  readonly isLowLatency: boolean;
+  /** Whether there is another rendition to turn to. */
+  readonly hasOtherRendition: () => boolean;
+}
+
 /**
  * hls.js for live streams whose publisher may go and come back: what is missing for a minute is asked for again, and a
  * viewer who fell behind catches up by playing a little faster, then by a jump.
  */
-export function hlsConfig(isLowLatency: boolean): Partial<HlsConfig> {
+export function hlsConfig({ isLowLatency, hasOtherRendition }: HlsConfigOptions): Partial<HlsConfig> {
   return {
     lowLatencyMode: isLowLatency,
     liveDurationInfinity: true,
@@ -49,9 +63,9 @@ export function hlsConfig(isLowLatency: boolean): Partial<HlsConfig> {
     liveMaxLatencyDurationCount: 8,
     // Start as good as most lines are; the first segments correct it within seconds.
     abrEwmaDefaultEstimate: 3_000_000,
-    manifestLoadPolicy: policy(playlistRetry, 10_000, 20_000),
+    manifestLoadPolicy: policy(manifestRetry, 10_000, 20_000),
     // A blocking reload answers after up to three target durations by itself.
-    playlistLoadPolicy: policy(playlistRetry, 20_000, 25_000),
+    playlistLoadPolicy: policy(renditionRetry(hasOtherRendition), 20_000, 25_000),
     fragLoadPolicy: policy(segmentRetry, 10_000, 60_000),
   };
 }

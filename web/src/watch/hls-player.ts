@@ -17,7 +17,8 @@ export class HlsPlayer implements Player {
 
   constructor(options: PlayerOptions) {
     this.#options = options;
-    this.#hls = new Hls({ ...hlsConfig(options.isLowLatency), workerPath });
+    const hasOtherRendition = () => this.#hls.levels.length > 1;
+    this.#hls = new Hls({ ...hlsConfig({ isLowLatency: options.isLowLatency, hasOtherRendition }), workerPath });
     this.#hls.on(Events.MANIFEST_PARSED, () => this.#readQualities());
     this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
     this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());

@@ -18,11 +18,19 @@ interface PhaseNoticeProps {
 /** Over the picture: why there is none, and what happens next. Spoken by screen readers when it changes. */
 export function PhaseNotice({ view, onRetry }: PhaseNoticeProps) {
   const notice = view && NOTICES[view.phase];
+  if (view?.isAudioOnly) {
+    return (
+      <div class="notice sound">
+        <Waves isMoving />
+        <p>Sound only</p>
+      </div>
+    );
+  }
   return (
     <div class="notice" role="status" hidden={!notice}>
       {notice && (
         <>
-          <Waves phase={view.phase} />
+          <Waves isMoving={MOVING.includes(view.phase)} />
           <p class="title">{notice.title}</p>
           <p>{view.phase === "failed" ? view.problem : notice.text}</p>
           {view.phase === "failed" && (
@@ -38,9 +46,9 @@ export function PhaseNotice({ view, onRetry }: PhaseNoticeProps) {
 
 const MOVING: readonly Phase[] = ["pending", "reconnecting", "unreachable"];
 
-function Waves({ phase }: { phase: Phase }) {
+function Waves({ isMoving }: { isMoving: boolean }) {
   return (
-    <svg class={`waves ${MOVING.includes(phase) ? "moving" : ""}`} viewBox="0 0 64 28" aria-hidden="true">
+    <svg class={`waves ${isMoving ? "moving" : ""}`} viewBox="0 0 64 28" aria-hidden="true">
       <path d="M-24 10c8-8 16-8 24 0s16 8 24 0 16-8 24 0 16 8 24 0 16-8 24 0" />
       <path d="M-24 20c8-8 16-8 24 0s16 8 24 0 16-8 24 0 16 8 24 0 16-8 24 0" />
     </svg>

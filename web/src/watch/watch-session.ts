@@ -52,6 +52,8 @@ export interface WatchView {
   readonly choice: string;
   readonly current: string | undefined;
   readonly isBehindLive: boolean;
+  /** Plays sound alone. */
+  readonly isAudioOnly: boolean;
   /** Why it failed, in a sentence. */
   readonly problem: string | undefined;
 }
@@ -232,6 +234,7 @@ export class WatchSession {
     try {
       this.#playback = await api.playback(this.#options.streamId, this.#stop.signal);
       this.#server = this.#playback.state;
+      if (this.#media !== "failed") this.#problem = undefined;
     } catch (error) {
       this.#server = error instanceof ApiProblem && error.status === 404 ? "missing" : "unreachable";
       this.#problem = sentenceOf(error);
@@ -246,7 +249,6 @@ export class WatchSession {
     const url = format === "dash" ? dashUrl : hlsUrl;
     if (format === undefined || url === null) {
       this.#problem = "This browser can play none of the formats that the stream offers.";
-      this.#server = "live";
       this.#media = "failed";
       return;
     }
@@ -286,8 +288,12 @@ export class WatchSession {
 
   /** A fresh player while the budget lasts, else the failure is shown. */
   #recover(reason: string): void {
-    if (this.#budget.trySpend(Date.now())) this.#reopen();
-    else this.#fail(`The player gave up: ${reason}`);
+    if (!this.#budget.trySpend(Date.now())) {
+      this.#fail(`The player gave up: ${reason}`);
+      return;
+    }
+    this.#recoveredCount++;
+    this.#reopen();
   }
 
   #fail(problem: string): void {
@@ -300,7 +306,6 @@ export class WatchSession {
 
   #reopen(): void {
     if (this.#player === undefined && this.#media !== "failed") return;
-    this.#recoveredCount++;
     void this.#openPlayer().then(() => this.#changed());
   }
 
@@ -334,6 +339,7 @@ export class WatchSession {
       choice: player?.choice ?? "auto",
       current: player?.current,
       isBehindLive: latencyS !== undefined && targetS !== undefined && latencyS - targetS > BEHIND_S,
+      isAudioOnly: this.#media === "playing" && this.#options.video.videoWidth === 0,
       problem: this.#problem,
     });
   }
