@@ -12,8 +12,6 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Says what it was given, and each signal; ends with 7 at the second one, or at once when told so. */
 const MAIN = `
-  process.stdout.write("started " + JSON.stringify(process.argv.slice(2)) + " on " + process.versions.node + "\\n");
-  if (process.argv.includes("--once")) process.exit(7);
   let count = 0;
   const hear = (signal: string) => {
     process.stdout.write(signal + " " + ++count + "\\n");
@@ -22,6 +20,8 @@ const MAIN = `
   process.on("SIGTERM", hear);
   process.on("SIGINT", hear);
   setInterval(() => {}, 1000);
+  process.stdout.write("started " + JSON.stringify(process.argv.slice(2)) + " on " + process.versions.node + "\\n");
+  if (process.argv.includes("--once")) process.exit(7);
 `;
 
 /** A checkout with the real set-up, a small main.ts, nothing to install, and `programs` that do nothing. */
@@ -64,15 +64,19 @@ async function endOf(child: ChildProcess): Promise<{ code: number | null; output
   return { code, output };
 }
 
-/** Resolves when the child has printed `text`. */
+/** Resolves when the child has printed `text`; fails when it ends before. */
 function sayingsOf(child: ChildProcess): (text: string) => Promise<void> {
   let output = "";
   child.stdout?.on("data", (chunk: string) => {
     output += chunk;
     child.emit("said");
   });
+  child.on("close", () => child.emit("said"));
   return async (text) => {
-    while (!output.includes(text)) await once(child, "said");
+    while (!output.includes(text)) {
+      assert.ok(child.stdout?.readable, `ended without "${text}" after ${JSON.stringify(output)}`);
+      await once(child, "said");
+    }
   };
 }
 
