@@ -1,4 +1,4 @@
-import { type MediaPlaylist, type PlaylistSegment, segmentsOf } from "./media-playlist.ts";
+import { type MediaPlaylist, type PlaylistSegment, positionOf, segmentsOf } from "./media-playlist.ts";
 import type { Violation } from "./violations.ts";
 
 type Rule = (playlist: MediaPlaylist) => Iterable<string>;
@@ -179,7 +179,8 @@ function* oldParts(playlist: MediaPlaylist) {
 function* preloadHint(playlist: MediaPlaylist) {
   if (playlist.isEnded || !hasParts(playlist)) return;
   const types = playlist.hints.map((hint) => hint.get("TYPE"));
-  if (!types.includes("PART")) yield "no EXT-X-PRELOAD-HINT of a part";
+  if (!types.includes("PART"))
+    yield `no EXT-X-PRELOAD-HINT of a part beside ${positionOf(playlist)?.msn}.${positionOf(playlist)?.part}`;
   if (new Set(types).size < types.length) yield "two hints of one type";
   if (playlist.hints.some((hint) => !hint.has("URI"))) yield "a hint without URI";
 }

@@ -152,11 +152,15 @@ function* producerReferenceTime(mpd: Mpd) {
   }
 }
 
+/** The offset is one for all Periods; a Period that was cut short says nothing of the usual segment. */
 function* chunkedSets(mpd: Mpd) {
   if (!mpd.isLowLatency) return;
-  for (const { id, template, segments, timescale } of representationsOf(mpd)) {
+  const all = representationsOf(mpd);
+  const longestS = Math.max(
+    ...all.flatMap(({ segments, timescale }) => segments.map(({ duration }) => duration / timescale)),
+  );
+  for (const { id, template } of all) {
     const offsetS = Number(template.get("availabilityTimeOffset") ?? Number.NaN);
-    const longestS = Math.max(...segments.map(({ duration }) => duration)) / timescale;
     if (template.get("availabilityTimeComplete") !== "false") yield `${id}: availabilityTimeComplete is not false`;
     if (!(offsetS > 0 && offsetS < longestS))
       yield `${id}: availabilityTimeOffset ${offsetS}, segments of ${longestS} s`;
