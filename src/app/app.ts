@@ -15,6 +15,7 @@ import type { Logger } from "../core/logger.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
 import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
+import { Stills } from "../encode/stills.ts";
 import { createHttpServer } from "../http/server.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
@@ -25,6 +26,7 @@ import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
+import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
 
@@ -76,6 +78,7 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
 
   const metrics = new Metrics({ version: VERSION, clock });
   const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
+  const stills = new Stills({ program, clock, logger: log });
   const channels = new Channels({
     streams,
     guard: bruteForceGuard(config, clock),
@@ -88,7 +91,7 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       const startEncoder: StartPatternEncoder = (start) => new FfmpegProcess({ program, clock, ...start });
       return new PatternSource({ publication, startEncoder, clock, logger }).run(publication.signal);
     },
-    takeStill: async () => undefined,
+    takeStill: (streamId, presentation) => stills.get(streamId, () => newestKeyFrame(presentation)),
     onPublish: (protocol, outcome) => metrics.ingest.publishes.inc({ protocol, outcome }),
     viewerCount: (streamId) => delivery.viewers.count(streamId),
     maxConcurrentStreams: config.live.maxConcurrentStreams,

@@ -38,7 +38,10 @@ export interface ChannelsOptions {
  */
 export class Channels implements PublishGate, LivePresentations, RunningStreams {
   readonly #options: ChannelsOptions;
-  readonly #runs = new Map<StreamId, Run>();
+  /** Broadcasts that are on air or wait for their publisher. */
+  readonly #live = new Map<StreamId, Run>();
+  /** The last broadcast of a stream, as long as it can still be played. */
+  readonly #ended = new Map<StreamId, Run>();
   readonly #patterns = new Map<StreamId, Promise<void>>();
   #isClosing = false;
 
@@ -70,12 +73,11 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   find(streamId: string, format?: ManifestFormat): LivePresentation | undefined {
-    const run = this.#runs.get(streamId as StreamId);
-    return run?.offers(format) ? run.presentation : undefined;
+    return this.#presentationOf(this.#live, streamId, format) ?? this.#presentationOf(this.#ended, streamId, format);
   }
 
   explainAbsence(streamId: string, format?: ManifestFormat): DomainError {
-    const run = this.#runs.get(streamId as StreamId);
+    const run = this.#live.get(streamId as StreamId);
     if (run && format && !run.offers(format)) {
       return new DomainError("NOT_FOUND", `Stream ${streamId} is not offered as ${format.toUpperCase()}`);
     }
@@ -83,9 +85,9 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   status(streamId: StreamId): LiveStatus | undefined {
-    const run = this.#runs.get(streamId);
+    const run = this.#live.get(streamId);
     const startedAtMs = run?.startedAtMs;
-    if (!run || run.broadcast.state === "ended" || startedAtMs === undefined) return undefined;
+    if (!run || startedAtMs === undefined) return undefined;
     run.noteEncoder();
     const { publisher, state } = run.broadcast;
     return {
@@ -105,12 +107,12 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     };
   }
 
-  *ids(): Iterable<StreamId> {
-    for (const [streamId, run] of this.#runs) if (run.broadcast.state !== "ended") yield streamId;
+  ids(): Iterable<StreamId> {
+    return [...this.#live.keys()];
   }
 
   async stop(streamId: StreamId, reason: string): Promise<void> {
-    await this.#runs.get(streamId)?.end(new DomainError("STREAM_NOT_LIVE", reason));
+    await this.#live.get(streamId)?.end(new DomainError("STREAM_NOT_LIVE", reason));
     await this.#patterns.get(streamId);
   }
 
@@ -125,13 +127,13 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   async still(streamId: StreamId): Promise<Uint8Array | undefined> {
-    const presentation = this.find(streamId);
-    return presentation && !presentation.isEnded ? this.#options.takeStill(streamId, presentation) : undefined;
+    const presentation = this.#presentationOf(this.#live, streamId, undefined);
+    return presentation && this.#options.takeStill(streamId, presentation);
   }
 
   /** For metrics: broadcasts that are on air, the ffmpeg processes that run for them, and who watches. */
   counts(): { liveCount: number; encoderCount: number; viewerCount: number } {
-    const live = [...this.#runs].filter(([, { broadcast }]) => broadcast.state !== "ended");
+    const live = [...this.#live];
     return {
       liveCount: live.length,
       encoderCount: live.reduce((sum, [, run]) => sum + run.encoderCount, this.#patterns.size),
@@ -142,7 +144,7 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   /** Ends every broadcast; nobody can publish any more. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await Promise.all([...this.#runs.keys()].map((streamId) => this.stop(streamId, "The server is shutting down")));
+    await Promise.all([...this.#live.keys()].map((streamId) => this.stop(streamId, "The server is shutting down")));
   }
 
   #refuseBlocked(address: string): void {
@@ -154,37 +156,34 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
 
   #claim(record: StreamRecord, request: PublishRequest): Publication {
     if (this.#isClosing) throw new DomainError("UNAVAILABLE", "The server is shutting down");
-    const current = this.#runs.get(record.streamId);
-    const run = current && current.broadcast.state !== "ended" ? current : this.#begin(record);
+    const run = this.#live.get(record.streamId) ?? this.#begin(record);
     return run.broadcast.claim(request);
   }
 
   #begin(record: StreamRecord): Run {
     const { maxConcurrentStreams, createRun, log } = this.#options;
-    if (this.counts().liveCount >= maxConcurrentStreams) {
+    if (this.#live.size >= maxConcurrentStreams) {
       throw new DomainError("LIMIT_REACHED", `No more than ${maxConcurrentStreams} streams may be live at once`);
     }
     const { streamId } = record;
-    const before = this.#runs.get(streamId);
-    const run = createRun(advance(record, before), log.child({ streamId }));
+    const run = createRun(advance(record, this.#ended.get(streamId)), log.child({ streamId }));
     run.broadcast.events.on("state", (state) => {
       if (state === "live") this.#note(streamId, "live", { broadcastStartedAtMs: run.startedAtMs ?? null });
-      if (state === "ended") void this.#retire(streamId, run);
+      if (state === "ended") this.#retire(streamId, run);
     });
-    this.#runs.set(streamId, run);
+    this.#live.set(streamId, run);
     return run;
   }
 
   /** An ended broadcast can be played for a while; then the stream waits for its next one. */
-  async #retire(streamId: StreamId, run: Run): Promise<void> {
+  #retire(streamId: StreamId, run: Run): void {
+    this.#live.delete(streamId);
+    if (run.startedAtMs === undefined) return;
     const { clock, endedRetentionMs } = this.#options;
-    const hasPlayed = run.startedAtMs !== undefined;
-    if (!hasPlayed) this.#forget(streamId, run);
-    else {
-      this.#note(streamId, "ready", { broadcastEndedAtMs: clock.nowMs() });
-      clock.after(DELETED_RETENTION_MS, () => void this.#forgetIfDeleted(streamId, run));
-      clock.after(endedRetentionMs, () => this.#forget(streamId, run));
-    }
+    this.#ended.set(streamId, run);
+    this.#note(streamId, "ready", { broadcastEndedAtMs: clock.nowMs() });
+    clock.after(DELETED_RETENTION_MS, () => void this.#forgetIfDeleted(streamId, run));
+    clock.after(endedRetentionMs, () => this.#forget(streamId, run));
   }
 
   async #forgetIfDeleted(streamId: StreamId, run: Run): Promise<void> {
@@ -192,9 +191,15 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   #forget(streamId: StreamId, run: Run): void {
-    if (this.#runs.get(streamId) !== run) return;
-    this.#runs.delete(streamId);
-    if (run.startedAtMs !== undefined && !this.#isClosing) this.#note(streamId, "pending", {});
+    if (this.#ended.get(streamId) !== run) return;
+    this.#ended.delete(streamId);
+    if (!this.#live.has(streamId) && !this.#isClosing) this.#note(streamId, "pending", {});
+  }
+
+  #presentationOf(runs: ReadonlyMap<StreamId, Run>, streamId: string, format: ManifestFormat | undefined) {
+    // Whatever stands in the path is looked up as it is: what is no id is no key.
+    const run = runs.get(streamId as StreamId);
+    return run?.offers(format) ? run.presentation : undefined;
   }
 
   /** The catalog follows what happens; a broadcast never waits for it. */

@@ -22,7 +22,7 @@ import {
  * here. `Ms`, `Bytes` and `Bps` are the units of the code; people write the unit behind the number, so the outer name
  * goes without.
  */
-export const SETTINGS = {
+const SETTINGS = {
   server: {
     host: text("0.0.0.0", { doc: "Address that every listener binds.", variable: "HEADWATER_HOST" }),
     dataDir: text("./data", {
