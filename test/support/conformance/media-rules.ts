@@ -9,7 +9,7 @@ const ROUNDING_S = 0.0001;
 const PDT_TOLERANCE_MS = 2;
 const PDT_FORM = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:?\d\d)$/;
 
-/** What one live media playlist must be by itself. Ids as in the checklist. */
+/** What one live media playlist must be by itself. Ids: docs/adr/0018. */
 const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["H11", versionFloor],
   ["Z1", versionCeiling],

@@ -6,7 +6,7 @@ type Rule = (mpd: Mpd) => Iterable<string>;
 
 const UTC_SCHEMES = new Set(["urn:mpeg:dash:utc:http-xsdate:2014", "urn:mpeg:dash:utc:http-iso:2014"]);
 
-/** What one MPD must be by itself. Ids as in the checklist. */
+/** What one MPD must be by itself. Ids: docs/adr/0018. */
 const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["D1", dynamicAttributes],
   ["D5", presentationDelay],

@@ -1,4 +1,4 @@
-/** A broken rule: its id in the checklist that `docs/adr/0010` names, and what was seen. */
+/** A broken rule: its id (`docs/adr/0018` explains), and what was seen. */
 export interface Violation {
   readonly rule: string;
   readonly message: string;
