@@ -138,9 +138,18 @@ class ScriptedRendition implements Rendition {
     return newest?.isComplete ? undefined : newest;
   }
 
+  /** The window, and as much more as it takes to list three target durations (HLS §6.2.2). */
   get segments(): readonly ScriptedSegment[] {
-    const open = this.open ? 1 : 0;
-    return this.all.slice(-(this.#presentation.options.windowSegmentCount + open));
+    const complete = this.open ? this.all.slice(0, -1) : this.all;
+    let listedS = 0;
+    let count = 0;
+    for (const segment of complete.toReversed()) {
+      if (count >= this.#presentation.options.windowSegmentCount && listedS >= 3 * this.#presentation.targetDurationS)
+        break;
+      listedS += segment.duration / segment.init.timescale;
+      count++;
+    }
+    return this.all.slice(complete.length - count);
   }
 
   get discontinuitySequence(): number {

@@ -111,11 +111,12 @@ e0-5.m4s
   it("counts a discontinuity once the segment that carried it has left", () => {
     const presentation = new ScriptedPresentation({
       renditions: [{ id: "source", format: H264 }],
-      options: { windowSegmentCount: 2 },
+      options: { windowSegmentCount: 3 },
     });
     const rendition = presentation.rendition("source");
     presentation.addSegment();
     presentation.beginPeriod();
+    presentation.addSegment();
     presentation.addSegment();
     presentation.addSegment();
     assert.match(renderMediaPlaylist(presentation, rendition), /DISCONTINUITY-SEQUENCE:0\n#EXT-X-DISCONTINUITY\n/);
