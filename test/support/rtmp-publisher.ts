@@ -30,6 +30,8 @@ export interface FlvTag {
 export interface RtmpPublisherOptions {
   readonly host?: string;
   readonly port: number;
+  /** Address of this machine that the connection comes from. */
+  readonly localAddress?: string;
   readonly app?: string;
   readonly streamName: string;
   /** Further properties of the connect object. */
@@ -76,7 +78,8 @@ export class RtmpPublisher {
 
   /** Gets as far as the answer to `connect`. Throws RtmpRefusal. */
   static async connect(options: RtmpPublisherOptions): Promise<RtmpPublisher> {
-    const socket = createConnection(options.port, options.host ?? "127.0.0.1");
+    const { port, host = "127.0.0.1", localAddress } = options;
+    const socket = createConnection({ port, host, ...(localAddress !== undefined && { localAddress }) });
     const publisher = new RtmpPublisher(socket, options);
     await once(socket, "connect");
     const c1 = randomBytes(HANDSHAKE_BYTES);
