@@ -92,7 +92,6 @@ const SETTINGS = {
     ladder: ladder(DEFAULT_LADDER, {
       doc: "Rungs for streams that name no qualities, highest first. None is made above the source's own size.",
     }),
-    coreCount: count(2, 1, 256, { doc: "Processor cores that the encoder of one stream may keep busy." }),
     behindAfterMs: durationMs("10s", "1s", "2min", {
       doc: "The top rung is shed when the encoder is behind for so long.",
     }),
