@@ -17,7 +17,7 @@ interface Box {
 }
 
 /** Boxes of `bytes`, one after another. Throws when one does not fit. */
-export function readBoxes(bytes: Buffer): Box[] {
+function readBoxes(bytes: Buffer): Box[] {
   const boxes: Box[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (at + 8 > bytes.length) throw new Error(`box header cut off at ${at}`);

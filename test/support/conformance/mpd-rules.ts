@@ -27,7 +27,7 @@ export function checkMpd(mpd: Mpd): Violation[] {
   return RULES.flatMap(([rule, check]) => [...check(mpd)].map((message) => ({ rule, message })));
 }
 
-export function adaptationSetsOf(mpd: Mpd): MpdAdaptationSet[] {
+function adaptationSetsOf(mpd: Mpd): MpdAdaptationSet[] {
   return mpd.periods.flatMap(({ adaptationSets }) => adaptationSets);
 }
 
