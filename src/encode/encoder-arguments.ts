@@ -121,6 +121,7 @@ function audioOutput(rung: AudioRung): readonly string[] {
 function pipeOutput(index: number): readonly string[] {
   return [
     ...["-map_metadata", "-1", "-avoid_negative_ts", "disabled", "-use_editlist", "0", "-flush_packets", "1"],
+    // One track per pipe: with two and a fragment per frame, ffmpeg 9 writes times that are not the encoder's.
     // frag_discont: the first tfdt carries the true time instead of zero.
     ...["-movflags", "+empty_moov+default_base_moof+frag_every_frame+frag_discont"],
     ...["-f", "mp4", `pipe:${index + 3}`],

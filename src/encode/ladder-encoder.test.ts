@@ -220,6 +220,17 @@ test("follows 1 frame per second", TIMEOUT, async () => {
   assertSameInstants(source, await encode(source), ["top", "bottom"]);
 });
 
+test("follows HEVC with B-frames", TIMEOUT, async () => {
+  const source = await encodeSource(
+    `${PICTURE} -t 2 -c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=30:open-gop=0 -tag:v hvc1`,
+  );
+  assert.ok(
+    source.units.some((unit) => unit.cts > 3000),
+    "the source has B-frames",
+  );
+  assertSameInstants(source, await encode(source), ["top", "bottom"]);
+});
+
 test("makes AAC of Opus, in step with what was sounded", TIMEOUT, async () => {
   const source = await encodeSource(`${BEEPS}:s=48000 -t 3 -c:a libopus -b:a 64k`);
   const rungs = await encode(source);

@@ -63,7 +63,7 @@ test("keeps the shape: portrait, small, stretched", TIMEOUT, async () => {
   const portrait = await media("testsrc2=s=720x1280:r=10");
   const small = await media("testsrc2=s=322x182:r=10");
   const stretched = await media("testsrc2=s=720x576:r=10,setsar=16/11");
-  assert.deepEqual(sizeOf(await stills.get("portrait", () => portrait)), [640, 1136]);
+  assert.deepEqual(sizeOf(await stills.get("portrait", () => portrait)), [640, 1138]);
   assert.deepEqual(sizeOf(await stills.get("small", () => small)), [322, 182]);
   assert.deepEqual(sizeOf(await stills.get("stretched", () => stretched)), [640, 352]);
 });

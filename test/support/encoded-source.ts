@@ -10,7 +10,8 @@ export interface EncodedSource {
   readonly units: readonly Unit[];
 }
 
-const MOVIE_FLAGS = "+empty_moov+default_base_moof+frag_every_frame+frag_discont";
+/** One fragment per GOP: with one per frame and two tracks in a file, ffmpeg 9 writes times that are not the encoder's. */
+const MOVIE_FLAGS = "+empty_moov+default_base_moof+frag_keyframe+frag_discont";
 
 /** What ffmpeg makes of `line` (inputs and encoder options), beginning at `startMs` of the presentation. */
 export async function encodeSource(
@@ -31,6 +32,7 @@ export async function encodeSource(
     const { dts, cts, duration, isKey, data } = event;
     if (track) units.push({ track, dts, cts, duration: Math.max(1, duration), isKey, data, arrivedAtMs: Date.now() });
   }
+  units.sort((a, b) => a.dts / a.track.timescale - b.dts / b.track.timescale);
   const all = [...tracks.values()];
   const video = all.find((track): track is VideoTrack => track.format.kind === "video");
   const audio = all.find((track): track is AudioTrack => track.format.kind === "audio");
