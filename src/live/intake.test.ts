@@ -230,6 +230,29 @@ describe("Intake", () => {
     });
   }
 
+  for (const [name, rate] of [
+    ["slow", 0.9995],
+    ["fast", 1.0005],
+  ] as const) {
+    it(`stays with the wall clock when the publisher's clock is ${name}`, () => {
+      const { clock, intake, sink } = setUp();
+      intake.expect({ video: true, audio: false });
+      intake.setFormat(H264_360P);
+      for (const unit of videoUnits({ fromMs: 0, untilMs: 4 * 3_600_000, framesPerSecond: 10, gopFrames: 20 })) {
+        intake.write(unit);
+        clock.advance(100 / rate);
+      }
+      intake.end();
+      assert.ok(sink.periods.length > 3);
+      for (const { period, units } of sink.periods) {
+        const last = units.at(-1);
+        assert.ok(last);
+        const lateMs = last.arrivedAtMs - period.wallZeroMs - ticksToMs(last.dts, last.track.timescale);
+        assert.ok(Math.abs(lateMs) < 2000, `${lateMs} ms from the wall clock`);
+      }
+    });
+  }
+
   it("continues after an interruption at the wall clock's place, with the same wall zero", () => {
     const { clock, intake, sink, play } = setUp();
     intake.expect({ video: true, audio: false });

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { type AudioFormat, type MediaFormat, sameFormat, type VideoFormat } from "../media/format.ts";
 import { PRESENTATION_START_MS, ticksToMs } from "../media/timebase.ts";
+import { ClockDrift } from "./clock-drift.ts";
 import type { SourceUnit } from "./publication.ts";
 import { type ClockAnchor, TrackClock, timescaleOf, toPresentation } from "./track-clock.ts";
 import type { AudioTrack, LiveReader, Period, Track, Unit, VideoTrack } from "./unit.ts";
@@ -24,6 +25,7 @@ interface OpenPeriod {
   readonly anchor: ClockAnchor;
   readonly video: TrackClock | undefined;
   readonly audio: TrackClock | undefined;
+  readonly drift: ClockDrift;
   /** What the period took last, by medium: a jump is measured from there. */
   readonly last: { video?: SourceUnit; audio?: SourceUnit };
 }
@@ -100,6 +102,7 @@ export class Intake {
     if (this.#open && this.#jumped(this.#open, unit)) this.#close();
     if (!this.#open) this.#wait({ unit, arrivedAtMs });
     else if (this.#changesFormats(this.#open.period)) this.#takeThroughChange(this.#open, unit, arrivedAtMs);
+    else if (this.#open.drift.excessMs !== 0 && this.#isStart(unit)) this.#takeUpDrift(this.#open, unit, arrivedAtMs);
     else this.#pass(unit, arrivedAtMs);
   }
 
@@ -120,12 +123,23 @@ export class Intake {
   #takeThroughChange(open: OpenPeriod, unit: SourceUnit, arrivedAtMs: number): void {
     if (this.#isStart(unit)) {
       this.#close();
-      const startTicks = toPresentation(open.anchor, unit.dts + unit.cts, unit.timescale, unit.timescale);
-      this.#begin(unit, Math.max(this.#endMs, ticksToMs(startTicks, unit.timescale)));
+      this.#begin(unit, Math.max(this.#endMs, presentationMs(open, unit)));
       this.#pass(unit, arrivedAtMs);
     } else if (!changed(this.#formatOf(unit.kind), open.period[unit.kind])) {
       this.#pass(unit, arrivedAtMs);
     }
+  }
+
+  /**
+   * The publisher's clock and ours have come apart: the new period stands where the wall clock does. Media that have
+   * fallen behind leave time out; media that ran ahead cannot go back, so presentation zero moves instead.
+   */
+  #takeUpDrift(open: OpenPeriod, unit: SourceUnit, arrivedAtMs: number): void {
+    const { excessMs } = open.drift;
+    this.#close();
+    if (excessMs < 0 && this.#wallZeroMs !== undefined) this.#wallZeroMs += excessMs;
+    this.#begin(unit, Math.max(this.#endMs, presentationMs(open, unit) + Math.max(0, Math.round(excessMs))));
+    this.#pass(unit, arrivedAtMs);
   }
 
   /** Whether a period can begin with this unit. */
@@ -197,6 +211,7 @@ export class Intake {
       anchor,
       video: video && this.#clockFor(video, anchor, reorderShift),
       audio: audio && this.#clockFor(audio, anchor, 0),
+      drift: new ClockDrift(this.#options.clock.monotonicMs()),
       last: {},
     };
     this.#options.sink.onPeriod(period);
@@ -215,6 +230,10 @@ export class Intake {
     if (!open || !clock) return;
     if (unit.kind === "audio" && this.#isOutsidePeriod(unit, open, clock)) return;
     open.last[unit.kind] = unit;
+    open.drift.add(
+      arrivedAtMs - open.period.wallZeroMs - presentationMs(open, unit),
+      this.#options.clock.monotonicMs(),
+    );
     this.#emit(clock.push(unit, arrivedAtMs));
   }
 
@@ -248,6 +267,11 @@ export class Intake {
       this.#emit(clock.flush());
     }
   }
+}
+
+/** Where a source unit stands on the presentation timeline. */
+function presentationMs({ anchor }: OpenPeriod, { dts, cts, timescale }: SourceUnit): number {
+  return ticksToMs(toPresentation(anchor, dts + cts, timescale, timescale), timescale);
 }
 
 function changed(now: MediaFormat | undefined, track: Track | undefined): boolean {
