@@ -28,6 +28,7 @@ export class MpdWatch {
   newest: Mpd | undefined;
   readonly #options: MpdWatchOptions;
   #etag: string | undefined;
+  #sampleAtUpdate = 1;
 
   constructor(options: MpdWatchOptions) {
     this.#options = options;
@@ -39,7 +40,7 @@ export class MpdWatch {
       const isNew = await this.refresh();
       if (!this.newest?.isDynamic) return;
       if (this.updateCount === 1 && isNew) await this.#checkClock(this.newest);
-      if (isNew && this.updateCount % SAMPLE_EVERY === 0) await this.#readNewest(this.newest);
+      if (isNew && this.updateCount >= this.#sampleAtUpdate) await this.#sample(this.newest);
       const updateS = durationS(this.newest.root.attributes.get("minimumUpdatePeriod"));
       await delay((updateS || 1) * 1000, undefined, { signal }).catch(() => {});
     }
@@ -80,6 +81,14 @@ export class MpdWatch {
     }
     if (!/no-store/.test(answer.headers["cache-control"] ?? "")) this.#add("D17", `${url} may be cached`);
     if (answer.headers["access-control-allow-origin"] !== "*") this.#add("D17", `${url} without CORS`);
+  }
+
+  /** A segment that was complete by the time it was asked for says little of low latency: the next update is tried. */
+  async #sample(mpd: Mpd): Promise<void> {
+    const countBefore = this.growingCount;
+    await this.#readNewest(mpd);
+    const isDone = this.growingCount > countBefore || !mpd.isLowLatency;
+    this.#sampleAtUpdate = this.updateCount + (isDone ? SAMPLE_EVERY : 1);
   }
 
   /** What the MPD lists last is there, or comes while it is made: chunked, without a length, never empty. */
