@@ -192,7 +192,15 @@ export function patternArguments(startS: number, phaseMs: number): readonly stri
     ...["-map", "[video]", "-fps_mode", "passthrough", "-enc_time_base", `1:${FRAMES_PER_SECOND}`],
     ...["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-profile:v", "main", "-threads:v", "2"],
     ...["-b:v", "2500000", "-maxrate", "3000000", "-bufsize", "2500000", "-bf", "0"],
-    ...["-sc_threshold", "0", "-g", `${GOP_S * FRAMES_PER_SECOND}`],
+    // By time, not by count: a busy machine leaves frames out.
+    ...[
+      "-sc_threshold",
+      "0",
+      "-g",
+      "65535",
+      "-force_key_frames",
+      `expr:isnan(prev_forced_t)+gte(t,prev_forced_t+${GOP_S})`,
+    ],
     ...["-video_track_timescale", `${VIDEO_TIMESCALE}`, ...PIPE_OUTPUT, "pipe:3"],
     ...["-map", "[audio]", "-c:a", "aac", "-b:a", "128000", ...PIPE_OUTPUT, "pipe:4"],
   ];
