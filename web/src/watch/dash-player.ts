@@ -24,7 +24,7 @@ export class DashPlayer implements Player {
       streaming: {
         delay: { useSuggestedPresentationDelay: true },
         buffer: { mediaSourceDurationInfinity: true, bufferToKeep: 30 },
-        liveCatchup: { enabled: true, maxDrift: 12, playbackRate: { min: -0.1, max: 0.1 } },
+        liveCatchup: { enabled: true, maxDrift: 5, playbackRate: { min: -0.1, max: 0.1 } },
         // Gaps are what a publisher leaves who goes and comes back.
         gaps: { jumpGaps: true, jumpLargeGaps: true, enableStallFix: true },
         retryAttempts: { MPD: RETRY_COUNT, InitializationSegment: RETRY_COUNT, MediaSegment: 5 },

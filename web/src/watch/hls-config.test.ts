@@ -36,6 +36,11 @@ test("a segment that is gone is given up soon, one that is unavailable is not", 
   assert.ok(patienceMs(fragLoadPolicy, 503) >= 55_000);
 });
 
+test("the playlist's own hold-back is left to rule the delay", () => {
+  const config = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
+  for (const name of ["liveSyncDuration", "liveSyncDurationCount"]) assert.ok(!(name in config), name);
+});
+
 test("a refusal is final", () => {
   const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
   for (const status of [401, 403, 410]) {

@@ -5,6 +5,11 @@ const PATIENCE_MS = 60_000;
 const RETRY_DELAY_MS = 500;
 const RETRY_DELAY_MAX_MS = 2000;
 const RETRY_COUNT = Math.ceil(PATIENCE_MS / RETRY_DELAY_MAX_MS);
+/**
+ * Target durations behind the live edge from which a jump leads back. Set on a running hls.js: as a setting it would need
+ * `liveSyncDurationCount` beside it, which takes the place of the playlist's own PART-HOLD-BACK.
+ */
+export const MAX_LATENCY_DURATION_COUNT = 6;
 /** A segment that is not there now was listed by a playlist that is old by now; the next one lists what is there. */
 const MISSING_SEGMENT_RETRY_COUNT = 3;
 /** A rendition that the server gave up is missing for good; the player may turn to another one. */
@@ -58,9 +63,6 @@ export function hlsConfig({ isLowLatency, hasOtherRendition }: HlsConfigOptions)
     backBufferLength: 30,
     maxBufferLength: 20,
     maxLiveSyncPlaybackRate: 1.1,
-    // hls.js wants both or none. Low-latency playlists replace the first by their PART-HOLD-BACK.
-    liveSyncDurationCount: 3,
-    liveMaxLatencyDurationCount: 8,
     // Start as good as most lines are; the first segments correct it within seconds.
     abrEwmaDefaultEstimate: 3_000_000,
     manifestLoadPolicy: policy(manifestRetry, 10_000, 20_000),

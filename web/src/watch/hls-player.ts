@@ -1,6 +1,6 @@
 import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
-import { hlsConfig } from "./hls-config.ts";
+import { hlsConfig, MAX_LATENCY_DURATION_COUNT } from "./hls-config.ts";
 import { type Delay, namedQualities, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 
@@ -19,6 +19,7 @@ export class HlsPlayer implements Player {
     this.#options = options;
     const hasOtherRendition = () => this.#hls.levels.length > 1;
     this.#hls = new Hls({ ...hlsConfig({ isLowLatency: options.isLowLatency, hasOtherRendition }), workerPath });
+    this.#hls.config.liveMaxLatencyDurationCount = MAX_LATENCY_DURATION_COUNT;
     this.#hls.on(Events.MANIFEST_PARSED, () => this.#readQualities());
     this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
     this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());
