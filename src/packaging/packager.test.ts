@@ -272,6 +272,20 @@ describe("Packager", () => {
     assert.equal(packager.object("source", "e1-1.0.m4s"), undefined);
   });
 
+  it("lists at least three target durations, however short segments were cut", () => {
+    const { packager, intake, play, rendition } = setUp({ windowSegmentCount: 3 });
+    play([H264_360P], videoUnits({ ...CAMERA, untilMs: 8000 }));
+    for (let i = 0; i < 12; i++) {
+      intake.interrupt();
+      play([H264_360P], videoUnits({ ...CAMERA, untilMs: 700 }));
+    }
+    intake.interrupt();
+    const listed = completeSegments(rendition("source"));
+    const listedMs = listed.reduce((sum, segment) => sum + durationMs(rendition("source"), segment), 0);
+    assert.ok(listedMs >= 3000 * packager.targetDurationS, `${listedMs} ms are listed`);
+    assertSound(packager);
+  });
+
   it("cuts rungs where the source was cut, and fills what their encoder missed with gaps", () => {
     const { packager, play, rendition } = setUp();
     const seen: { period: Period; unit: Unit }[] = [];

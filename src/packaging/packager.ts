@@ -218,6 +218,7 @@ export class Packager implements LiveReader, LivePresentation {
       segmentTargetMs: this.options.segmentTargetMs,
       partTargetMs,
       windowSegmentCount: this.options.windowSegmentCount,
+      minWindowMs: () => 3000 * this.targetDurationS,
       firstDiscontinuitySequence: this.#firstDiscontinuitySequence,
     };
   }

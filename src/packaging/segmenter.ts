@@ -18,6 +18,8 @@ export interface SharedTimeline {
   /** Longest part, in ms; Infinity when segments are not cut into parts. */
   readonly partTargetMs: number;
   readonly windowSegmentCount: number;
+  /** Media that stay listed however many segments they take: three target durations (HLS §6.2.2). */
+  readonly minWindowMs: () => number;
   /** EXT-X-DISCONTINUITY-SEQUENCE of the presentation's first segment. */
   readonly firstDiscontinuitySequence: number;
 }
@@ -361,11 +363,23 @@ export class Segmenter implements Rendition {
 
   /** Moves the window; what left it stays for as long again, as HLS §6.2.2 demands. */
   #list(): void {
-    const { windowSegmentCount } = this.#timeline;
     const isOpenListed = this.#open !== undefined && this.#open.parts.length > 0;
     const kept = this.#open && !isOpenListed ? this.#kept.slice(0, -1) : this.#kept;
-    this.#listed = kept.slice(-(windowSegmentCount + (isOpenListed ? 1 : 0)));
-    while (this.#kept.length > windowSegmentCount * 2 + 2) this.#forget(this.#kept.shift());
+    const completeCount = kept.length - (isOpenListed ? 1 : 0);
+    const windowCount = this.#windowCount(kept, completeCount);
+    this.#listed = kept.slice(completeCount - windowCount);
+    while (this.#kept.length > windowCount * 2 + 2) this.#forget(this.#kept.shift());
+  }
+
+  /** How many complete segments are listed: as many as were asked for, and more while they are too short. */
+  #windowCount(kept: readonly GrowingSegment[], completeCount: number): number {
+    const minTicks = msToTicks(this.#timeline.minWindowMs(), this.timescale);
+    let windowTicks = 0;
+    for (let count = 1; count <= completeCount; count++) {
+      windowTicks += kept[completeCount - count]?.duration ?? 0;
+      if (count >= this.#timeline.windowSegmentCount && windowTicks >= minTicks) return count;
+    }
+    return completeCount;
   }
 
   #forget(segment: GrowingSegment | undefined): void {
