@@ -24,7 +24,8 @@ await runSteps(async () => {
   await buildWeb(node);
   process.chdir(ROOT);
   const [flags, paths] = partition(process.argv.slice(2), (argument) => argument.startsWith("-"));
-  const tests = paths.length > 0 ? paths.map(asGlob) : ["src/**/*.test.ts", "test/**/*.test.ts"];
+  const tests =
+    paths.length > 0 ? paths.map(asGlob) : ["src/**/*.test.ts", "web/src/**/*.test.ts", "test/**/*.test.ts"];
   const options = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_LIMIT_MS}`];
   await runInForeground(node, [...options, "--test-reporter=spec", ...flags, ...tests]);
 });

@@ -1,5 +1,6 @@
 import { startApp } from "./app/app.ts";
 import { loadConfig } from "./app/config.ts";
+import { renderHelp } from "./app/config-docs.ts";
 import { DomainError } from "./core/errors.ts";
 import { openLog } from "./observe/log.ts";
 
@@ -7,6 +8,10 @@ import { openLog } from "./observe/log.ts";
 const CLOSE_LIMIT_MS = 9_000;
 
 try {
+  if (process.argv.includes("--help")) {
+    process.stdout.write(renderHelp());
+    process.exit(0);
+  }
   const config = await loadConfig({ argv: process.argv.slice(2), env: process.env, directory: process.cwd() });
   const log = openLog({ level: config.observe.logLevel, format: config.observe.logFormat });
   const app = await startApp({ config, log: log.logger, searchPath: process.env.PATH ?? "" });
