@@ -1,5 +1,5 @@
 import { type ErrorEvent as DashErrorEvent, MediaPlayer, type MediaPlayerClass, type Representation } from "dashjs";
-import { type Delay, namedQualities, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import { type Delay, highestFirst, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 
 const RETRY_MS = 1000;
@@ -90,7 +90,7 @@ export class DashPlayer implements Player {
   }
 
   #readQualities(): void {
-    this.#qualities = namedQualities(this.#dash.getRepresentationsByType("video").map(qualityOf));
+    this.#qualities = highestFirst(this.#dash.getRepresentationsByType("video").map(qualityOf));
     this.#options.listener.onQualities();
   }
 

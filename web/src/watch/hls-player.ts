@@ -1,7 +1,7 @@
 import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
 import { hlsConfig, MAX_LATENCY_DURATION_COUNT } from "./hls-config.ts";
-import { type Delay, namedQualities, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import { type Delay, highestFirst, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 
 const RELOAD_DELAY_MS = 1000;
@@ -77,7 +77,7 @@ export class HlsPlayer implements Player {
   }
 
   #readQualities(): void {
-    this.#qualities = namedQualities(
+    this.#qualities = highestFirst(
       this.#hls.levels.map(({ width, height, frameRate, bitrate }, index) => ({
         id: String(index),
         label: qualityLabel(width, height, frameRate, bitrate),

@@ -3,7 +3,7 @@ export type Format = "hls" | "dash" | "native";
 
 export interface Quality {
   readonly id: string;
-  /** `1080p60`, `720p`. */
+  /** `1080p60`, `720p`; two may share it and differ in bit rate. */
   readonly label: string;
   readonly bitrateBps: number;
 }
@@ -66,13 +66,7 @@ export function qualityLabel(width: number, height: number, frameRate: number | 
   return `${lines}p${rate}`;
 }
 
-/** Highest first; of two with the same label each carries its bit rate. */
-export function namedQualities(qualities: readonly Quality[]): Quality[] {
-  const sorted = qualities.toSorted((a, b) => b.bitrateBps - a.bitrateBps);
-  const isDouble = (label: string) => sorted.filter((other) => other.label === label).length > 1;
-  return sorted.map((quality) =>
-    isDouble(quality.label)
-      ? { ...quality, label: `${quality.label} · ${(quality.bitrateBps / 1e6).toFixed(1)} Mbit/s` }
-      : quality,
-  );
+/** As a viewer chooses: the best first. */
+export function highestFirst(qualities: readonly Quality[]): Quality[] {
+  return qualities.toSorted((a, b) => b.bitrateBps - a.bitrateBps);
 }

@@ -44,7 +44,7 @@ export function SettingsMenu({ view, onQuality, onFormat }: SettingsMenuProps) {
         onClick={() => setOpen(!isOpen)}
       >
         <Icon name="sliders" />
-        {playing && <span class="playing">{playing.label.split(" ", 1)[0]}</span>}
+        {playing && <span class="playing">{playing.label}</span>}
       </button>
       {isOpen && (
         <div class="menu" id={id}>
