@@ -258,6 +258,36 @@ describe("Packager", () => {
     assertSound(packager);
   });
 
+  it("offers audio that a later period brings", () => {
+    const { packager, intake, play, rendition } = setUp();
+    play([H264_360P], videoUnits({ ...CAMERA, untilMs: 4000 }));
+    intake.interrupt();
+    play([H264_360P, AAC_48K], videoUnits({ ...CAMERA, untilMs: 6000 }), audioUnits({ ...CAMERA, untilMs: 6000 }));
+    assert.equal(rendition("source").audioRenditionId, "audio_source");
+    assert.equal(completeSegments(rendition("audio_source"))[0]?.msn, 3);
+    assertSound(packager);
+  });
+
+  for (const [missing, id, formats] of [
+    ["audio", "audio_source", [H264_360P]],
+    ["a picture", "source", [AAC_48K]],
+  ] as const) {
+    it(`goes on with gaps where a later period has not ${missing} any more`, () => {
+      const { packager, intake, play, rendition } = setUp();
+      const units = (format: MediaFormat) => (format.kind === "video" ? videoUnits(CAMERA) : audioUnits(CAMERA));
+      play([H264_360P, AAC_48K], videoUnits(CAMERA), audioUnits(CAMERA));
+      intake.interrupt();
+      const firstMissing = packager.nextMsn;
+      play(formats, ...formats.map(units));
+      const { segments } = rendition(id);
+      assert.ok(packager.nextMsn > firstMissing + 2);
+      assert.equal(segments.at(-1)?.msn, packager.nextMsn - 2);
+      assert.ok(segments.every(({ msn, isGap }) => isGap === msn >= firstMissing));
+      assert.equal(rendition("source").audioRenditionId, missing === "audio" ? undefined : "audio_source");
+      assertSound(packager);
+    });
+  }
+
   it("moves its window, counts discontinuities that left it, and keeps what left it for as long again", () => {
     const { packager, intake, play, rendition } = setUp({ windowSegmentCount: 3 });
     play([H264_360P], videoUnits({ ...CAMERA, untilMs: 3000 }));
