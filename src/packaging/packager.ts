@@ -201,6 +201,7 @@ export class Packager implements LiveReader, LivePresentation {
       this.#segmentStart = unit.dts;
       this.#boundaries.add(period, unit.dts + unit.cts, unit.track.timescale);
       this.#fillLost();
+      this.#fillAbsent(period);
       if (!unit.isKey) this.#isIndependent = false;
     }
     const id = unit.track.format.kind === "video" ? SOURCE_VIDEO_ID : SOURCE_AUDIO_ID;
@@ -294,6 +295,13 @@ export class Packager implements LiveReader, LivePresentation {
     for (const id of this.#lost) this.#segmenters.get(id)?.fillGaps(msn);
   }
 
+  /** A medium that earlier periods had and this one has not: its playlist goes on with gaps. */
+  #fillAbsent(period: Period): void {
+    const msn = this.#boundaries.last?.msn ?? 0;
+    if (!period.video) this.#segmenters.get(SOURCE_VIDEO_ID)?.fillGaps(msn);
+    if (!period.audio) this.#segmenters.get(SOURCE_AUDIO_ID)?.fillGaps(msn);
+  }
+
   #source(id: string, period: Period): Segmenter {
     const hasAudioBeside = id === SOURCE_VIDEO_ID && period.audio !== undefined;
     return this.#segmenter(
@@ -311,7 +319,7 @@ export class Packager implements LiveReader, LivePresentation {
     audioRenditionId: string | undefined,
   ): Segmenter {
     const known = this.#segmenters.get(id);
-    if (known) return known;
+    if (known) return this.#pairWithAudio(known, audioRenditionId);
     if (!this.#timeline) throw new Error("a rendition came before the timeline");
     const segmenter = new Segmenter({
       id,
@@ -323,6 +331,14 @@ export class Packager implements LiveReader, LivePresentation {
     });
     this.#segmenters.set(id, segmenter);
     return segmenter;
+  }
+
+  /** Audio may join, leave or be encoded otherwise with each period. */
+  #pairWithAudio(video: Segmenter, audioRenditionId: string | undefined): Segmenter {
+    if (video.audioRenditionId === audioRenditionId) return video;
+    video.audioRenditionId = audioRenditionId;
+    this.events.emit("renditions", this);
+    return video;
   }
 
   #advanced(rendition: Segmenter): void {

@@ -71,7 +71,8 @@ export class Segmenter implements Rendition {
   readonly id: string;
   readonly kind: "video" | "audio";
   readonly origin: "source" | "rung";
-  readonly audioRenditionId: string | undefined;
+  /** As of the newest period. */
+  audioRenditionId: string | undefined;
   readonly #timeline: SharedTimeline;
   readonly #onAdvance: (rendition: Segmenter) => void;
   readonly #objects = new Map<string, MediaObject>();
