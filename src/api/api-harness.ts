@@ -10,8 +10,8 @@ import { DomainError } from "../core/errors.ts";
 import type { StreamId } from "../core/ids.ts";
 import { silentLogger } from "../core/logger.ts";
 import { HttpServer } from "../http/server.ts";
-import { type ApiDependencies, registerApi } from "./api.ts";
-import type { ReadinessCheck } from "./operation-routes.ts";
+import { registerApi } from "./api.ts";
+import type { ApiDependencies, ReadinessCheck } from "./dependencies.ts";
 import type { LiveStatus, RunningStreams } from "./running-streams.ts";
 
 export const ADMIN_TOKEN = "hw_the-right-admin-token";

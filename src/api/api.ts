@@ -1,36 +1,16 @@
 import cookie from "@fastify/cookie";
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
-import type { AdminAccess } from "../access/admin.ts";
-import type { StreamRepository } from "../catalog/stream-repository.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/logger.ts";
 import { requireAdmin } from "./admin-hook.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { openApiRoutes, registerOpenApi } from "./open-api.ts";
-import { operationRoutes, type Readiness, type RenderedMetrics } from "./operation-routes.ts";
+import { operationRoutes } from "./operation-routes.ts";
 import { playbackRoutes } from "./playback-routes.ts";
 import { logRequests } from "./request-log.ts";
-import type { RunningStreams } from "./running-streams.ts";
-import { type ServerFacts, serverRoutes } from "./server-routes.ts";
+import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
-import type { StreamDefaults } from "./stream-resource.ts";
 import { streamRoutes } from "./stream-routes.ts";
 import { validateWithZod } from "./validation.ts";
-
-/** What the API needs of the running system. */
-export interface ApiDependencies {
-  readonly streams: Pick<StreamRepository, "create" | "get" | "list" | "setKeyHash" | "heartbeat" | "remove">;
-  readonly running: RunningStreams;
-  readonly admin: AdminAccess;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly server: ServerFacts;
-  readonly defaults: StreamDefaults;
-  /** How long a stream lives on one heartbeat. */
-  readonly staleThresholdMs: number;
-  readonly readiness: Readiness;
-  readonly metrics: RenderedMetrics;
-}
 
 /**
  * Adds the REST resources, their OpenAPI document and the operations endpoints to `app`, whose error handler makes the

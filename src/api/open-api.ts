@@ -3,7 +3,7 @@ import swagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { CONTENT_TYPES } from "../http/content-types.ts";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { renderDocsPage } from "./docs-page.ts";
 
 /** Collects every route that `api` gets after this into an OpenAPI 3.1 document. */

@@ -2,27 +2,8 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { DomainError } from "../core/errors.ts";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies, ReadinessCheck } from "./dependencies.ts";
 import { problems } from "./problem-schema.ts";
-
-/** One thing that must work for Headwater to be of use: ffmpeg, the store, the catalog. */
-export interface ReadinessCheck {
-  readonly name: string;
-  readonly isReady: boolean;
-  /** For a person: a version when ready, else what is wrong. */
-  readonly detail: string | undefined;
-}
-
-export interface Readiness {
-  /** Never throws: what fails is a check that is not ready. */
-  check(): Promise<readonly ReadinessCheck[]>;
-}
-
-/** prom-client's Registry as far as it is needed here. */
-export interface RenderedMetrics {
-  readonly contentType: string;
-  metrics(): Promise<string>;
-}
 
 const checksSchema = z.array(z.object({ name: z.string(), ready: z.boolean(), detail: z.string().nullable() }));
 

@@ -6,7 +6,7 @@ import { DomainError } from "../core/errors.ts";
 import { evaluatePreconditions } from "../http/conditional.ts";
 import { CONTENT_TYPES } from "../http/content-types.ts";
 import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { problems } from "./problem-schema.ts";
 import { mediaPath, playbackState } from "./stream-resource.ts";
 import { found, idOf } from "./stream-routes.ts";

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import type { ServerFacts } from "./server-routes.ts";
+import type { ServerFacts } from "./dependencies.ts";
 
 /** Under which address whoever sent this reaches us: the public URL when it is configured, else what they asked for. */
 export function baseUrlFor(request: FastifyRequest, { publicUrl }: ServerFacts): string {

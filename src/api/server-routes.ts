@@ -1,21 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { rtmpServerFor } from "./server-address.ts";
 import { instant } from "./stream-resource.ts";
-
-/** What is to be told of this server. */
-export interface ServerFacts {
-  readonly version: string;
-  /** As configured; undefined where people reach us as they address us. */
-  readonly publicUrl: string | undefined;
-  /** The port that encoders publish to, known once it listens. */
-  readonly rtmpPort: () => number;
-  /** FFmpeg's name of the encoder of the rungs. */
-  readonly encoder: string;
-  readonly startedAtMs: number;
-}
 
 const serverSchema = z
   .object({

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { proveAdmin } from "./admin-hook.ts";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { problems } from "./problem-schema.ts";
 import { instant } from "./stream-resource.ts";
 

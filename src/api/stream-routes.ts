@@ -6,7 +6,7 @@ import type { StreamRecord } from "../catalog/stream-record.ts";
 import type { NewStream } from "../catalog/stream-repository.ts";
 import { DomainError } from "../core/errors.ts";
 import { newStreamId, newStreamKey, parseStreamId, type StreamId } from "../core/ids.ts";
-import type { ApiDependencies } from "./api.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { problems } from "./problem-schema.ts";
 import { baseUrlFor, rtmpServerFor } from "./server-address.ts";
 import { detail, instant, type StreamDefaults, summarize } from "./stream-resource.ts";
