@@ -1,0 +1,127 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readHotSpots } from "./cpu-profile.ts";
+import type { RunningProgram, Workplace } from "./workplace.ts";
+
+const MAIN = join(import.meta.dirname, "..", "src", "main.ts");
+const ADMIN_TOKEN = "bench-admin-token-0123456789";
+const START_LIMIT_MS = 20_000;
+
+export interface HeadwaterOptions {
+  readonly workplace: Workplace;
+  /** Settings as flags; ports, host, data directory and token are chosen here. */
+  readonly flags?: readonly string[];
+  readonly core?: number;
+  /** Of an earlier run, when this one is to find its data. */
+  readonly dataDir?: string;
+}
+
+export interface StreamKey {
+  readonly streamId: string;
+  readonly streamKey: string;
+}
+
+/** A Headwater of its own in a process of its own, and what one asks of it. */
+export class Headwater {
+  readonly program: RunningProgram;
+  readonly origin: string;
+  readonly rtmpPort: number;
+  readonly dataDir: string;
+  /** From the start of the process until it said where its studio is. */
+  readonly readyMs: number;
+  readonly #profileDir: string | undefined;
+
+  private constructor(
+    fields: Pick<Headwater, "program" | "origin" | "rtmpPort" | "dataDir" | "readyMs">,
+    profileDir?: string,
+  ) {
+    this.program = fields.program;
+    this.origin = fields.origin;
+    this.rtmpPort = fields.rtmpPort;
+    this.dataDir = fields.dataDir;
+    this.readyMs = fields.readyMs;
+    this.#profileDir = profileDir;
+  }
+
+  /** Starts it and waits until it is ready. */
+  static async start({ workplace, flags = [], core, ...rest }: HeadwaterOptions): Promise<Headwater> {
+    const dataDir = rest.dataDir ?? (await workplace.makeDirectory("data"));
+    const profileDir = workplace.isProfiled ? await workplace.makeDirectory("profile") : undefined;
+    const profiling = profileDir ? ["--cpu-prof", "--cpu-prof-dir", profileDir] : [];
+    const command = [process.execPath, ...profiling, MAIN, "--data-dir", dataDir, "--host", "127.0.0.1"];
+    const ports = ["--http-port", "0", "--rtmp-port", "0", "--log-level", "warn"];
+    const startMs = performance.now();
+    const program = workplace.run([...command, ...ports, ...flags], {
+      ...(core === undefined ? {} : { core }),
+      env: { ...process.env, HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN },
+    });
+    const banner = await waitForBanner(program);
+    return new Headwater({ program, dataDir, readyMs: performance.now() - startMs, ...banner }, profileDir);
+  }
+
+  get pid(): number {
+    return this.program.pid;
+  }
+
+  /** Asks the API; rejects unless it answers with success. */
+  async ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.origin}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...(body ? { "content-type": "application/json" } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** A new stream that can be published to. */
+  async createStream(settings: object = {}): Promise<StreamKey> {
+    const created = (await this.ask("POST", "/api/v1/streams", settings)) as { stream_id: string; stream_key?: string };
+    return { streamId: created.stream_id, streamKey: created.stream_key ?? "" };
+  }
+
+  /** Address of a multivariant playlist, once it can be played. */
+  async playableUrl(streamId: string, signal: AbortSignal): Promise<string> {
+    const url = `${this.origin}/streams/${streamId}/master.m3u8`;
+    for (;;) {
+      const response = await fetch(url, { signal });
+      await response.arrayBuffer();
+      if (response.ok) return url;
+      await sleep(100, undefined, { signal });
+    }
+  }
+
+  /** The values of metrics as /metrics writes their names, labels and all. One scrape: each resets what is of its time. */
+  async metrics<Name extends string>(...names: readonly Name[]): Promise<Readonly<Record<Name, number>>> {
+    const response = await fetch(`${this.origin}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+    const lines = (await response.text()).split("\n");
+    const readValue = (name: string) =>
+      Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1));
+    // One entry for each name.
+    return Object.fromEntries(names.map((name) => [name, readValue(name)])) as Record<Name, number>;
+  }
+
+  /** Ends it. Resolves with where its time went when it was profiled. */
+  async end(): Promise<readonly string[]> {
+    await this.program.end();
+    if (!this.#profileDir) return [];
+    // One file for each thread; the fifth field is the thread's id, 0 for the first.
+    const files = (await readdir(this.#profileDir)).filter((name) => name.split(".")[4] === "0");
+    const spots = await Promise.all(files.map((name) => readHotSpots(join(this.#profileDir ?? "", name))));
+    return spots.flat();
+  }
+}
+
+async function waitForBanner(program: RunningProgram): Promise<{ origin: string; rtmpPort: number }> {
+  const signal = AbortSignal.timeout(START_LIMIT_MS);
+  for (;;) {
+    const [, origin, rtmpPort] =
+      /Studio\s+(http:\/\/[^/\s]+)[\s\S]*RTMP\s+rtmp:\/\/[^:\s]+:(\d+)/.exec(program.output()) ?? [];
+    if (origin && rtmpPort) return { origin, rtmpPort: Number(rtmpPort) };
+    if (program.child.exitCode !== null || signal.aborted)
+      throw new Error(`Headwater did not start:\n${program.output()}`);
+    await sleep(1);
+  }
+}
