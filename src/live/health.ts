@@ -89,6 +89,8 @@ const SETTLING_MS = 5000;
 const SILENCE_MS = 3000;
 const FRAME_MEMORY = 256;
 const LEAST_FRAMES = 60;
+/** A GOP that makes segments half as long again still joins quickly; not worth a word. */
+const LONG_GOP_FACTOR = 1.5;
 
 /**
  * What is wrong with a stream, in words. Follows its units as a reader, is told the rest by `note`, and looks back one
@@ -403,7 +405,7 @@ function aboveLimit(figures: SourceFigures, { maxBitrateBps }: StreamHealthOptio
 }
 
 function longGop({ video }: SourceFigures, { segmentDurationMs }: StreamHealthOptions): HealthSentence | undefined {
-  if (!video || video.gopMs <= segmentDurationMs * 1.1) return undefined;
+  if (!video || video.gopMs <= segmentDurationMs * LONG_GOP_FACTOR) return undefined;
   const advice = `set the keyframe interval to ${shortSeconds(Math.min(segmentDurationMs, 2000))} so that viewers start sooner and stay close to live.`;
   return warning("long_gop", `Keyframes come every ${seconds(video.gopMs)}; ${advice}`);
 }
