@@ -47,6 +47,24 @@ describe("Broadcast", () => {
     assert.deepEqual(states, ["live", "reconnecting", "ended"]);
   });
 
+  it("lets another encoder take over from one that never sent media", () => {
+    const { clock, broadcast, states } = setUp();
+    const silent = broadcast.claim(REQUEST);
+    silent.expect({ video: true, audio: true });
+    clock.advance(3000);
+    sendMedia(broadcast.claim(REQUEST));
+    assert.equal((silent.signal.reason as DomainError).code, "STREAM_BUSY");
+    assert.deepEqual(states, ["live"]);
+  });
+
+  it("stays ended, whatever a publisher still sends", () => {
+    const { broadcast, states } = setUp();
+    const publication = broadcast.claim(REQUEST);
+    broadcast.end(new DomainError("STREAM_NOT_LIVE", "deleted"));
+    sendMedia(publication);
+    assert.deepEqual(states, ["ended"]);
+  });
+
   it("goes on when the publisher returns within the window", () => {
     const { clock, broadcast, states } = setUp();
     const first = broadcast.claim(REQUEST);

@@ -80,14 +80,14 @@ export class Broadcast {
       this.events.emit("refused", request);
       throw new DomainError("STREAM_BUSY", "Another encoder is live on this stream; stop it first");
     }
-    this.#publisher?.revoke(
-      new DomainError("STREAM_BUSY", "Another encoder took over after no media came for a while"),
-    );
-    this.#cancelReconnect?.();
+    const stale = this.#publisher;
     const publisher = new Publisher(request, this.#intake, this.#options.clock, (reason) =>
       this.#leave(publisher, reason),
     );
+    // First, so that the stale one, which is told now, leaves nothing behind that could end the broadcast.
     this.#publisher = publisher;
+    if (stale) this.#takeOver(stale);
+    this.#cancelReconnect?.();
     return publisher;
   }
 
@@ -107,6 +107,12 @@ export class Broadcast {
     if (this.#state === "ended") return;
     this.#options.log.info({ reason }, "publisher gone");
     if (this.#state === "waiting") this.end(new DomainError("STREAM_NOT_LIVE", "The publisher sent no media"));
+    else this.#awaitReturn();
+  }
+
+  #takeOver(stale: Publisher): void {
+    stale.revoke(new DomainError("STREAM_BUSY", "Another encoder took over after no media came for a while"));
+    if (this.#state === "waiting") this.#intake.interrupt();
     else this.#awaitReturn();
   }
 
