@@ -90,6 +90,16 @@ function audioOf(source: EncodedSource): Unit[] {
   return source.units.filter((unit) => unit.track.format.kind === "audio");
 }
 
+/** As units come from a broadcast: a period's first decode time is its first presentation time. */
+function withFirstShownAtDecodeTime(source: EncodedSource): EncodedSource {
+  const delay = videoOf(source)[0]?.cts ?? 0;
+  const isVideo = ({ track }: Unit) => track.format.kind === "video";
+  const units = source.units.map((unit) =>
+    isVideo(unit) ? { ...unit, dts: unit.dts + delay, cts: unit.cts - delay } : unit,
+  );
+  return { ...source, units };
+}
+
 function timesOf(units: readonly Unit[]): number[] {
   return units.map((unit) => unit.dts + unit.cts).sort((a, b) => a - b);
 }
@@ -230,6 +240,17 @@ test("follows HEVC with B-frames", TIMEOUT, async () => {
   );
   assertSameInstants(source, await encode(source), ["top", "bottom"]);
 });
+
+for (const [codec, options] of [
+  ["H.264", "-c:v libx264 -preset ultrafast -bf 3 -g 25 -sc_threshold 0"],
+  ["HEVC with open GOPs", "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3:keyint=25 -tag:v hvc1"],
+] as const) {
+  test(`follows B-frames in ${codec} that are shown before their decode time`, TIMEOUT, async () => {
+    const source = withFirstShownAtDecodeTime(await encodeSource(`${PICTURE} -t 3 ${options}`));
+    assert.ok(source.units.some(({ cts }) => cts < 0));
+    assertSameInstants(source, await encode(source), ["top", "bottom"]);
+  });
+}
 
 test("makes AAC of Opus, in step with what was sounded", TIMEOUT, async () => {
   const source = await encodeSource(`${BEEPS}:s=48000 -t 3 -c:a libopus -b:a 64k`);
