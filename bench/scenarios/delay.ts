@@ -105,9 +105,7 @@ async function watch(
   height?: number,
 ): Promise<number[]> {
   await page.evaluate(clock);
-  await page.waitForFunction("document.querySelector('video')?.videoWidth > 0", undefined, {
-    timeout: PLAYING_LIMIT_MS,
-  });
+  if (!(await page.evaluate(PLAYING_SCRIPT))) throw new Error("no picture in time");
   if (height !== undefined) {
     await page.evaluate(`player.currentLevel = player.levels.findIndex((level) => level.height === ${height})`);
   }
@@ -116,6 +114,17 @@ async function watch(
   if (delaysMs.length < seconds) throw new Error(`only ${delaysMs.length} pictures could be read in ${seconds} s`);
   return delaysMs;
 }
+
+/** As text, like the other: the policy of our page lets nothing be evaluated later. */
+const PLAYING_SCRIPT = `new Promise((resolve) => {
+  const endMs = performance.now() + ${PLAYING_LIMIT_MS};
+  const look = () => {
+    const isPlaying = document.querySelector("video")?.videoWidth > 0;
+    if (isPlaying || performance.now() > endMs) resolve(isPlaying);
+    else setTimeout(look, 50);
+  };
+  look();
+})`;
 
 /**
  * Reads the clock of about five pictures a second at the moment that each is expected on the screen. More would slow down
