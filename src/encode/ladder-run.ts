@@ -4,7 +4,7 @@ import { writeChunk } from "../media/cmaf/chunk.ts";
 import { writeInitSegment } from "../media/cmaf/init-segment.ts";
 import { CmafReader, type ReadSample } from "../media/cmaf/reader.ts";
 import type { CmafTrack } from "../media/cmaf/track.ts";
-import { ticksToMs } from "../media/timebase.ts";
+import { msToTicks, ticksToMs } from "../media/timebase.ts";
 import { EncodeLag } from "./encode-lag.ts";
 import { type EncoderSettings, type LadderOutput, ladderArguments, ladderOutputs } from "./encoder-arguments.ts";
 import { type FfmpegExit, FfmpegProcess, type FfmpegProgram } from "./ffmpeg/process.ts";
@@ -23,6 +23,12 @@ export interface LadderRunOptions {
 
 const VIDEO_TRACK_ID = 1;
 const AUDIO_TRACK_ID = 2;
+/**
+ * By so much ffmpeg is told to decode a picture earlier than it was sent. In a period a picture may be shown before its
+ * decode time (docs/adr/0001); ffmpeg's reader takes that as a cause to move all that follows. More than any reordering,
+ * less than PRESENTATION_START_MS: no time becomes negative.
+ */
+const DECODE_LEAD_MS = 5_000;
 /** Clock roundings of a resampler; far less than a unit. */
 const AUDIO_START_TOLERANCE_MS = 1;
 
@@ -106,13 +112,14 @@ export class LadderRun {
     if (kind === "audio") this.#firstAudioMs ??= startMs;
     const lag = kind === "video" ? this.#lag : this.#audioLag;
     lag.feed(startMs, this.#options.clock.monotonicMs(), unit.arrivedAtMs);
+    const leadTicks = kind === "video" ? msToTicks(DECODE_LEAD_MS, unit.track.timescale) : 0;
     this.#sequenceNumber += 1;
     this.#send(
       writeChunk({
         sequenceNumber: this.#sequenceNumber,
         trackId: kind === "video" ? VIDEO_TRACK_ID : AUDIO_TRACK_ID,
-        baseDecodeTime: unit.dts,
-        samples: [unit],
+        baseDecodeTime: unit.dts - leadTicks,
+        samples: [{ ...unit, cts: unit.cts + leadTicks }],
         isSegmentStart: false,
       }),
     );
