@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -70,17 +71,21 @@ export function spawnHeadwater(settings: Settings, environment: NodeJS.ProcessEn
 /** Gathers what a process writes until it ends. */
 export function untilEnd(child: ChildProcess): Promise<ProcessEnd> {
   const startedAtMs = performance.now();
-  const written = { stdout: "", stderr: "" };
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    written.stdout += text;
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    written.stderr += text;
-  });
+  const stdout = textOf(child.stdout);
+  const stderr = textOf(child.stderr);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, ...written, ranMs: performance.now() - startedAtMs }));
+    child.on("close", (code, signal) =>
+      resolve({ code, signal, stdout: stdout(), stderr: stderr(), ranMs: performance.now() - startedAtMs }),
+    );
   });
+}
+
+/** What a stream has brought so far. Its own encoding is left alone: others may read bytes. */
+function textOf(stream: Readable | null): () => string {
+  const chunks: Buffer[] = [];
+  stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
 }
 
 /** A limit for what has to happen soon, even on a machine that is busy with other tests. */
@@ -124,7 +129,8 @@ export class Headwater implements AsyncDisposable {
     this.dataDir = dataDir;
     this.#ownsDataDir = ownsDataDir;
     this.#ended = untilEnd(child);
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text: string) => this.#take(text));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk: Buffer) => this.#take(chunk.toString()));
     child.on("close", () => this.#wake());
   }
 

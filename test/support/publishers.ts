@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ffmpegOutput } from "./ffmpeg-output.ts";
 import { type ProcessEnd, type TestStream, untilEnd } from "./headwater.ts";
@@ -9,6 +10,8 @@ const MODERN_PUBLISHER = fileURLToPath(new URL("./modern-publisher.ts", import.m
 /** A program that runs; `await using` ends it. */
 export class RunningProgram implements AsyncDisposable {
   readonly ended: Promise<ProcessEnd>;
+  /** All bytes of its standard output. */
+  readonly output: Promise<Buffer>;
   readonly #child: ChildProcess;
 
   constructor(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
@@ -17,6 +20,8 @@ export class RunningProgram implements AsyncDisposable {
       env: { ...process.env, ...environment },
     });
     this.#child.stdin?.on("error", () => undefined); // it ended before it had read all: its exit code says so
+    const { stdout } = this.#child;
+    this.output = stdout ? gather(stdout) : Promise.resolve(Buffer.alloc(0));
     this.ended = untilEnd(this.#child);
     this.ended.catch(() => undefined); // whoever waits for the end hears of it
   }
@@ -49,6 +54,14 @@ export class RunningProgram implements AsyncDisposable {
     this.#child.kill("SIGKILL");
     await this.ended.catch(() => undefined);
   }
+}
+
+function gather(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve) => {
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("close", () => resolve(Buffer.concat(chunks)));
+  });
 }
 
 /** What an encoder makes. Without `seconds` it goes on until it is stopped. */

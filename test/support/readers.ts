@@ -116,6 +116,13 @@ export async function readPresentation(masterUrl: string): Promise<ReadPresentat
   return { multivariant, renditions: new Map(renditions.map((rendition) => [rendition.id, rendition])) };
 }
 
+/** The same, when the broadcast is over and every playlist has ended: rungs come a little after the source. */
+export async function readEnded(masterUrl: string, signal: AbortSignal): Promise<ReadPresentation> {
+  const ids = mediaPlaylistUris(await fetchMultivariant(masterUrl)).map((uri) => uri.split("/")[0] ?? "");
+  await Promise.all(ids.map((id) => untilPlaylist(masterUrl, id, ({ isEnded }) => isEnded, signal)));
+  return readPresentation(masterUrl);
+}
+
 export async function fetchMultivariant(masterUrl: string): Promise<MultivariantPlaylist> {
   return readMultivariantPlaylist(await fetchText(masterUrl));
 }
@@ -179,6 +186,40 @@ function readMedia(init: Uint8Array, segment: Uint8Array): { track: CmafTrack; s
   const track = events.flatMap((event) => (event.kind === "init" ? event.tracks : []))[0];
   assert.ok(track, "an init segment has a track");
   return { track, samples: events.filter((event) => event.kind === "sample") };
+}
+
+const PCM_RATE_HZ = 48_000;
+/** The clicks are 2 kHz; the tone below them is 100 Hz. */
+const CLICKS_ONLY = "highpass=f=1000,aresample=osf=flt";
+const CLICK_LEVEL = 0.3;
+const MIN_SILENCE_MS = 500;
+
+/** When the clicks of a `clicks` source begin, decoded by ffmpeg, in ms of presentation time. */
+export async function clickTimesMs({ segments }: ReadRendition): Promise<number[]> {
+  const [first] = segments;
+  const [sample] = first?.samples ?? [];
+  assert.ok(first && sample, "there is audio");
+  await using ffmpeg = new RunningProgram("ffmpeg", [
+    ...["-v", "error", "-i", "-", "-af", CLICKS_ONLY, "-ac", "1", "-ar", String(PCM_RATE_HZ), "-f", "f32le", "-"],
+  ]);
+  ffmpeg.feed(Buffer.concat([first.init, ...segments.map(({ bytes }) => bytes)]));
+  const pcm = await ffmpeg.output;
+  const startMs = ((sample.dts + sample.cts) * 1000) / first.track.timescale;
+  return onsetsMs(pcm).map((ms) => startMs + ms);
+}
+
+function onsetsMs(pcm: Buffer): number[] {
+  const levels = new Float32Array(pcm.buffer, pcm.byteOffset, pcm.byteLength >> 2).map(Math.abs);
+  const threshold = CLICK_LEVEL * levels.reduce((most, level) => Math.max(most, level), 0);
+  const onsets: number[] = [];
+  let lastLoudMs = Number.NEGATIVE_INFINITY;
+  for (const [index, level] of levels.entries()) {
+    if (level < threshold) continue;
+    const atMs = (index * 1000) / PCM_RATE_HZ;
+    if (atMs - lastLoudMs > MIN_SILENCE_MS) onsets.push(atMs);
+    lastLoudMs = atMs;
+  }
+  return onsets;
 }
 
 /** All samples of a rendition, one after another. */
