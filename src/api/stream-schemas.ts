@@ -4,6 +4,7 @@ import { QUALITY_NAMES } from "../encode/ladder.ts";
 const timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 const count = z.int().min(0);
 const figure = z.number().nullable();
+const ingestType = z.enum(["rtmp", "pattern"]);
 
 const STREAM_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
@@ -20,10 +21,7 @@ export const createStreamSchema = z
   .strictObject({
     stream_id: z.string().regex(STREAM_ID_PATTERN).optional().describe("Stands in all addresses; made when left out"),
     name: name.optional(),
-    ingest_type: z
-      .enum(["rtmp", "pattern"])
-      .default("rtmp")
-      .describe("`pattern` is a test picture with clock and tone"),
+    ingest_type: ingestType.default("rtmp").describe("`pattern` is a test picture with clock and tone"),
     source_url: z.string().max(2048).optional().describe("Where to pull from: not available yet, answers 501"),
     qualities: z
       .array(z.enum(QUALITY_NAMES))
@@ -100,7 +98,7 @@ const summaryFields = {
   state: z
     .enum(["pending", "live", "reconnecting", "processing", "ready", "error", "deleted"])
     .describe("As status, but tells a broadcast whose publisher is away"),
-  ingest_type: z.string(),
+  ingest_type: ingestType,
   low_latency: z.boolean(),
   created_at: timestamp,
   viewers: count,

@@ -4,6 +4,7 @@ import type {
   KeyGrant,
   Playback,
   ServerFacts,
+  Session,
   StreamDetails,
   StreamPage,
 } from "./model.ts";
@@ -52,10 +53,10 @@ const streamPath = (id: string): string => `/api/v1/streams/${encodeURIComponent
 /** Every call throws `ApiProblem`, or the abort reason when its signal aborted. */
 export const api = {
   /** Exchanges the admin token for a session cookie. */
-  logIn: (token: string) => call<unknown>("/api/v1/login", { method: "POST", body: { token } }),
+  logIn: (token: string) => call<Session>("/api/v1/login", { method: "POST", body: { token } }),
   logOut: () => call<unknown>("/api/v1/logout", { method: "POST" }),
   /** Succeeds when the session cookie is good; 401 otherwise. */
-  session: () => call<unknown>("/api/v1/session"),
+  session: () => call<Session>("/api/v1/session"),
   server: (signal?: AbortSignal) => call<ServerFacts>("/api/v1/server", { signal }),
   streams: (signal?: AbortSignal, cursor?: string) =>
     call<StreamPage>(`/api/v1/streams?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal }),

@@ -1,0 +1,278 @@
+// Generated from the API's OpenAPI document by `npm run api-types`; changes belong into the schemas of src/api.
+
+export interface CreateStreamInput {
+  /** Stands in all addresses; made when left out */
+  readonly stream_id?: string;
+  /** For people; the id when it is left out */
+  readonly name?: string;
+  /** `pattern` is a test picture with clock and tone */
+  readonly ingest_type?: "rtmp" | "pattern";
+  /** Where to pull from: not available yet, answers 501 */
+  readonly source_url?: string;
+  /** Rungs of the ladder by name; the configured ladder when left out */
+  readonly qualities?: readonly ("2160p" | "1440p" | "1080p" | "720p" | "480p" | "360p" | "240p")[];
+  /** false serves the source alone, as it comes */
+  readonly transcode?: boolean;
+  readonly enable_hls?: boolean;
+  readonly enable_dash?: boolean;
+  /** LL-HLS parts and LL-DASH chunks */
+  readonly low_latency?: boolean;
+  readonly part_duration_ms?: number;
+  readonly segment_duration_ms?: number;
+  /** Segments in a playlist */
+  readonly window_segments?: number;
+  /** How long viewers wait for a publisher that is gone */
+  readonly reconnect_window_ms?: number;
+}
+
+export interface LoginInput {
+  /** One-time token of the studio link, or the admin token */
+  readonly token: string;
+}
+
+export interface Problem {
+  /** A URN that names the kind of error */
+  readonly type: string;
+  /** What this kind of error means */
+  readonly title: string;
+  /** The HTTP status */
+  readonly status: number;
+  /** What was wrong this time */
+  readonly detail?: string;
+  /** Path of the request */
+  readonly instance?: string;
+  /** Short name of the error; see docs/errors.md */
+  readonly code:
+    | "INVALID_REQUEST"
+    | "INVALID_CONFIG"
+    | "MALFORMED_INPUT"
+    | "UNAUTHENTICATED"
+    | "CROSS_SITE_REQUEST"
+    | "STREAM_KEY_UNKNOWN"
+    | "ADDRESS_BLOCKED"
+    | "NOT_FOUND"
+    | "STREAM_NOT_FOUND"
+    | "STREAM_NOT_LIVE"
+    | "STREAM_EXISTS"
+    | "STREAM_BUSY"
+    | "LIMIT_REACHED"
+    | "BITRATE_EXCEEDED"
+    | "UNSUPPORTED_CODEC"
+    | "NOT_IMPLEMENTED"
+    | "PORT_IN_USE"
+    | "FFMPEG_MISSING"
+    | "DATA_DIR_UNWRITABLE"
+    | "UNAVAILABLE"
+    | "INTERNAL";
+  /** Every fault of an invalid request */
+  readonly errors?: readonly {
+    /** JSON pointer into the body, or name of the parameter */
+    readonly pointer: string;
+    readonly detail: string;
+  }[];
+  readonly [field: string]: unknown;
+}
+
+export interface HealthNote {
+  /** Stable name of the finding, such as long_gop */
+  readonly code: string;
+  readonly severity: "error" | "warning" | "info";
+  /** One sentence for whoever streams */
+  readonly message: string;
+}
+
+export interface Track {
+  readonly kind: "video" | "audio";
+  /** RFC 6381 */
+  readonly codec: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly frame_rate: number | null;
+  readonly sample_rate_hz: number | null;
+  readonly channel_count: number | null;
+  /** Measured over five seconds */
+  readonly bitrate_bps: number | null;
+}
+
+export interface Rendition {
+  readonly id: string;
+  /** As it came, or encoded here */
+  readonly origin: "source" | "rung";
+  readonly kind: "video" | "audio";
+  /** RFC 6381 */
+  readonly codec: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly frame_rate: number | null;
+  readonly sample_rate_hz: number | null;
+  readonly channel_count: number | null;
+  /** Measured */
+  readonly average_bps: number | null;
+  /** Measured, highest segment */
+  readonly peak_bps: number | null;
+}
+
+export interface Ingest {
+  readonly protocol: string;
+  readonly address: string;
+  readonly encoder: string | null;
+}
+
+export interface StreamSummary {
+  readonly stream_id: string;
+  readonly name: string;
+  readonly status: "pending" | "live" | "processing" | "ready" | "error" | "deleted";
+  /** As status, but tells a broadcast whose publisher is away */
+  readonly state: "pending" | "live" | "reconnecting" | "processing" | "ready" | "error" | "deleted";
+  readonly ingest_type: "rtmp" | "pattern";
+  readonly low_latency: boolean;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  readonly viewers: number;
+  /** What the source sends, all media together */
+  readonly bitrate_bps: number | null;
+  /** The worst first; empty when all is well */
+  readonly health: readonly HealthNote[];
+}
+
+export interface Stream {
+  readonly stream_id: string;
+  readonly name: string;
+  readonly status: "pending" | "live" | "processing" | "ready" | "error" | "deleted";
+  /** As status, but tells a broadcast whose publisher is away */
+  readonly state: "pending" | "live" | "reconnecting" | "processing" | "ready" | "error" | "deleted";
+  readonly ingest_type: "rtmp" | "pattern";
+  readonly low_latency: boolean;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  readonly viewers: number;
+  /** What the source sends, all media together */
+  readonly bitrate_bps: number | null;
+  /** The worst first; empty when all is well */
+  readonly health: readonly HealthNote[];
+  /** Empty: the configured ladder */
+  readonly qualities: readonly string[];
+  readonly transcode: boolean;
+  readonly enable_hls: boolean;
+  readonly enable_dash: boolean;
+  readonly part_duration_ms: number;
+  readonly segment_duration_ms: number;
+  readonly window_segments: number;
+  readonly reconnect_window_ms: number;
+  /** The last characters of the stream key */
+  readonly stream_key_hint: string;
+  /** Why the status is error */
+  readonly error: string | null;
+  readonly last_heartbeat_at: string | null;
+  /** When this broadcast began */
+  readonly started_at: string | null;
+  /** From the encoder to a player at the live edge, as the server reckons it */
+  readonly latency_ms: number | null;
+  /** How the encoder names itself */
+  readonly encoder: string | null;
+  readonly ingest: Ingest | null;
+  /** What the publisher sends */
+  readonly tracks: readonly Track[];
+  /** What viewers can choose */
+  readonly renditions: readonly Rendition[];
+  readonly hls_url: string | null;
+  readonly dash_url: string | null;
+  readonly watch_url: string;
+}
+
+export interface CreatedStream {
+  readonly stream_id: string;
+  readonly name: string;
+  readonly status: "pending" | "live" | "processing" | "ready" | "error" | "deleted";
+  /** As status, but tells a broadcast whose publisher is away */
+  readonly state: "pending" | "live" | "reconnecting" | "processing" | "ready" | "error" | "deleted";
+  readonly ingest_type: "rtmp" | "pattern";
+  readonly low_latency: boolean;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  readonly viewers: number;
+  /** What the source sends, all media together */
+  readonly bitrate_bps: number | null;
+  /** The worst first; empty when all is well */
+  readonly health: readonly HealthNote[];
+  /** Empty: the configured ladder */
+  readonly qualities: readonly string[];
+  readonly transcode: boolean;
+  readonly enable_hls: boolean;
+  readonly enable_dash: boolean;
+  readonly part_duration_ms: number;
+  readonly segment_duration_ms: number;
+  readonly window_segments: number;
+  readonly reconnect_window_ms: number;
+  /** The last characters of the stream key */
+  readonly stream_key_hint: string;
+  /** Why the status is error */
+  readonly error: string | null;
+  readonly last_heartbeat_at: string | null;
+  /** When this broadcast began */
+  readonly started_at: string | null;
+  /** From the encoder to a player at the live edge, as the server reckons it */
+  readonly latency_ms: number | null;
+  /** How the encoder names itself */
+  readonly encoder: string | null;
+  readonly ingest: Ingest | null;
+  /** What the publisher sends */
+  readonly tracks: readonly Track[];
+  /** What viewers can choose */
+  readonly renditions: readonly Rendition[];
+  readonly hls_url: string | null;
+  readonly dash_url: string | null;
+  readonly watch_url: string;
+  /** Shown now and never again; absent when nobody has to publish */
+  readonly stream_key?: string;
+  /** Server and key in one, as ffmpeg takes it */
+  readonly rtmp_url?: string;
+}
+
+export interface KeyGrant {
+  readonly stream_id: string;
+  readonly stream_key: string;
+  readonly rtmp_url: string;
+}
+
+export interface StreamPage {
+  readonly streams: readonly StreamSummary[];
+  /** null at the end */
+  readonly next_cursor: string | null;
+}
+
+export interface Heartbeat {
+  readonly stream_id: string;
+  readonly status: "pending" | "live" | "processing" | "ready" | "error" | "deleted";
+  /** RFC 3339, UTC */
+  readonly last_heartbeat_at: string;
+  /** The broadcast ends at the first check after this instant without another heartbeat */
+  readonly stale_at: string;
+}
+
+export interface Playback {
+  readonly stream_id: string;
+  readonly name: string;
+  readonly state: "pending" | "live" | "reconnecting" | "ended";
+  readonly low_latency: boolean;
+  /** Reference, relative to this server */
+  readonly hls_url: string | null;
+  /** Reference, relative to this server */
+  readonly dash_url: string | null;
+}
+
+export interface Server {
+  readonly version: string;
+  /** What an encoder asks for as its server */
+  readonly rtmp_server: string;
+  /** FFmpeg's name of the encoder of the rungs */
+  readonly encoder: string;
+  readonly started_at: string;
+  readonly uptime_s: number;
+}
+
+export interface Session {
+  readonly via: "bearer" | "cookie";
+  /** null for a bearer token */
+  readonly expires_at: string | null;
+}
