@@ -130,14 +130,15 @@ async function decodePcm(units: readonly Unit[]): Promise<Int16Array> {
   const [first] = units;
   assert.ok(first && first.track.format.kind === "audio");
   const { track } = first;
-  const chunks = units.map((unit, index) =>
-    writeChunk({
-      sequenceNumber: index + 1,
-      trackId: 1,
-      baseDecodeTime: unit.dts,
-      samples: [unit],
-      isSegmentStart: false,
-    }),
+  const chunks = units.map(
+    (unit, index) =>
+      writeChunk({
+        sequenceNumber: index + 1,
+        trackId: 1,
+        baseDecodeTime: unit.dts,
+        samples: [unit],
+        isSegmentStart: false,
+      }).bytes,
   );
   const file = Buffer.concat([writeInitSegment([{ trackId: 1, ...track }]), ...chunks]);
   const url = `data:application/octet-stream;base64,${file.toString("base64")}`;

@@ -121,7 +121,7 @@ export class LadderRun {
         baseDecodeTime: unit.dts - leadTicks,
         samples: [{ ...unit, cts: unit.cts + leadTicks }],
         isSegmentStart: false,
-      }),
+      }).bytes,
     );
   }
 

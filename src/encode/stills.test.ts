@@ -22,7 +22,7 @@ async function media(line: string): Promise<StillMedia> {
   const first = units.slice(0, 8);
   const [{ dts: baseDecodeTime } = { dts: 0 }] = first;
   const chunk = writeChunk({ sequenceNumber: 1, trackId: 1, baseDecodeTime, samples: first, isSegmentStart: true });
-  return { init: writeInitSegment([{ trackId: 1, ...period.video }]), chunks: [chunk] };
+  return { init: writeInitSegment([{ trackId: 1, ...period.video }]), chunks: [chunk.bytes] };
 }
 
 /** Width and height as the frame header (SOF0) of a JPEG says. */

@@ -1,5 +1,6 @@
 import type { Emitter } from "../core/emitter.ts";
 import type { Period } from "../live/unit.ts";
+import type { ByteRange } from "../media/cmaf/chunk.ts";
 import type { MediaFormat } from "../media/format.ts";
 import type { Ticks } from "../media/timebase.ts";
 
@@ -33,6 +34,8 @@ export interface Part {
   readonly isIndependent: boolean;
   /** No media came for this time; there are no bytes. */
   readonly isGap: boolean;
+  /** Of the picture that it begins with, when a decoder can start there: moof and that frame alone. Never for audio. */
+  readonly keyFrame: ByteRange | undefined;
   readonly bytes: Uint8Array;
 }
 
@@ -42,6 +45,8 @@ export interface Segment {
   readonly name: string;
   /** Media sequence number, from 1; the same instant has the same number in every rendition of the presentation. */
   readonly msn: number;
+  /** Media sequence number of its first entry in the I-frame playlist. */
+  readonly iframeMsn: number;
   readonly period: Period;
   readonly init: InitSegment;
   /** Earliest presentation time, in ticks of the rendition's timescale, since presentation zero. */
@@ -78,6 +83,8 @@ export interface Rendition {
   readonly format: MediaFormat;
   readonly timescale: number;
   readonly bitrate: MeasuredBitrate;
+  /** Of the I-frame playlist; undefined while that has no picture, and for audio. */
+  readonly iframeBitrate: MeasuredBitrate | undefined;
   /** Frames per second measured over the newest complete segment; undefined for audio. */
   readonly frameRate: number | undefined;
   /** For video: the audio rendition that is played beside it. */

@@ -6,6 +6,7 @@ import { compareTicks, msToTicks, rescale, type Ticks, ticksToMs } from "../medi
 import { BitrateMeter } from "./bitrate-meter.ts";
 import type { Boundaries, Boundary } from "./boundaries.ts";
 import { FrameRateMeter } from "./frame-rate-meter.ts";
+import { iframesOf, MAX_IFRAMES_PER_SEGMENT } from "./iframes.ts";
 import type { InitSegment, MeasuredBitrate, MediaObject, Part, Rendition, Segment } from "./presentation.ts";
 
 const TRACK_ID = 1;
@@ -36,6 +37,7 @@ export interface SegmenterOptions {
 class GrowingSegment implements Segment {
   readonly name: string;
   readonly msn: number;
+  readonly iframeMsn: number;
   readonly period: Period;
   readonly init: InitSegment;
   readonly start: Ticks;
@@ -52,6 +54,7 @@ class GrowingSegment implements Segment {
   constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "isComplete">) {
     this.name = fields.name;
     this.msn = fields.msn;
+    this.iframeMsn = fields.iframeMsn;
     this.period = fields.period;
     this.init = fields.init;
     this.start = fields.start;
@@ -77,6 +80,7 @@ export class Segmenter implements Rendition {
   readonly #onAdvance: (rendition: Segmenter) => void;
   readonly #objects = new Map<string, MediaObject>();
   readonly #bitrate: BitrateMeter;
+  readonly #iframeBitrate: BitrateMeter;
   #frameRate: FrameRateMeter | undefined;
   #inits: InitSegment[] = [];
   #initCount = 0;
@@ -97,6 +101,7 @@ export class Segmenter implements Rendition {
     this.#timeline = options.timeline;
     this.#onAdvance = options.onAdvance;
     this.#bitrate = new BitrateMeter(options.timeline.segmentTargetMs);
+    this.#iframeBitrate = new BitrateMeter(options.timeline.segmentTargetMs);
   }
 
   get format(): MediaFormat {
@@ -109,6 +114,11 @@ export class Segmenter implements Rendition {
 
   get bitrate(): MeasuredBitrate {
     return this.#bitrate.bitrate;
+  }
+
+  get iframeBitrate(): MeasuredBitrate | undefined {
+    const { bitrate } = this.#iframeBitrate;
+    return bitrate.peakBps > 0 ? bitrate : undefined;
   }
 
   get frameRate(): number | undefined {
@@ -181,6 +191,12 @@ export class Segmenter implements Rendition {
     return (this.#kept.at(-1)?.msn ?? this.#timeline.boundaries.nextMsn - 1) + 1;
   }
 
+  /** Counts up by the entries of what is before; starts beyond all that an earlier rendition of this id can have had. */
+  #iframeMsn(msn: number): number {
+    const last = this.#kept.at(-1);
+    return last ? last.iframeMsn + iframesOf(last).length : msn * MAX_IFRAMES_PER_SEGMENT;
+  }
+
   #partName(msn: number, index: number): string {
     return `${this.#timeline.epoch}-${msn}.${index}.m4s`;
   }
@@ -211,6 +227,7 @@ export class Segmenter implements Rendition {
     const segment = new GrowingSegment({
       name: `${this.#timeline.epoch}-${boundary.msn}.m4s`,
       msn: boundary.msn,
+      iframeMsn: this.#iframeMsn(boundary.msn),
       period: boundary.period,
       init: this.#initFor(unit.track),
       start: unit.dts,
@@ -231,6 +248,7 @@ export class Segmenter implements Rendition {
     const segment = new GrowingSegment({
       name: `${this.#timeline.epoch}-${msn}.m4s`,
       msn,
+      iframeMsn: this.#iframeMsn(msn),
       period: boundary?.period ?? this.#lastKept.period,
       init: this.#lastInit,
       start,
@@ -327,6 +345,14 @@ export class Segmenter implements Rendition {
       index === 0 && this.kind === "video" && this.origin === "source"
         ? { producerReference: { wallClockMs: first.arrivedAtMs, mediaTime: first.dts } }
         : {};
+    const { bytes, firstSample } = writeChunk({
+      sequenceNumber: ++this.#sequenceNumber,
+      trackId: TRACK_ID,
+      baseDecodeTime: first.dts,
+      samples: units,
+      isSegmentStart: index === 0,
+      ...producerReference,
+    });
     const part: Part = {
       name: this.#partName(open.msn, index),
       index,
@@ -334,14 +360,8 @@ export class Segmenter implements Rendition {
       duration: this.#pendingTicks,
       isIndependent: units.some((unit) => unit.isKey),
       isGap: false,
-      bytes: writeChunk({
-        sequenceNumber: ++this.#sequenceNumber,
-        trackId: TRACK_ID,
-        baseDecodeTime: first.dts,
-        samples: units,
-        isSegmentStart: index === 0,
-        ...producerReference,
-      }),
+      keyFrame: this.kind === "video" && first.isKey ? firstSample : undefined,
+      bytes,
     };
     this.#pending = [];
     this.#pendingTicks = 0;
@@ -360,6 +380,9 @@ export class Segmenter implements Rendition {
   #measure(segment: GrowingSegment): void {
     this.#bitrate.add(ticksToMs(segment.duration, this.timescale), segment.byteLength);
     this.#frameRate?.add(segment.frameCount, segment.duration / this.timescale);
+    for (const { duration, range } of iframesOf(segment)) {
+      if (range) this.#iframeBitrate.add(ticksToMs(duration, this.timescale), range.length);
+    }
   }
 
   /** Moves the window; what left it stays for as long again, as HLS §6.2.2 demands. */

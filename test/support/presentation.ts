@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Period } from "../../src/live/unit.ts";
 import type { AudioFormat, MediaFormat, VideoFormat } from "../../src/media/format.ts";
 import { msToTicks, PRESENTATION_START_MS, type Ticks } from "../../src/media/timebase.ts";
+import { iframesOf, MAX_IFRAMES_PER_SEGMENT } from "../../src/packaging/iframes.ts";
 import {
   completeSegments,
   type InitSegment,
@@ -36,12 +37,16 @@ export const AAC: AudioFormat = {
   samplesPerUnit: 1024,
 };
 
+/** Where the key frame of a part stands that begins with one. */
+const KEY_FRAME = { offset: 1, length: 1 };
+
 export interface RenditionScript {
   readonly id: string;
   readonly format: MediaFormat;
   readonly origin?: "source" | "rung";
   readonly audioRenditionId?: string;
   readonly bitrate?: MeasuredBitrate;
+  readonly iframeBitrate?: MeasuredBitrate;
   readonly frameRate?: number;
 }
 
@@ -66,6 +71,7 @@ export interface PartScript {
 class ScriptedSegment implements Segment {
   readonly name: string;
   readonly msn: number;
+  readonly iframeMsn: number;
   readonly period: Period;
   readonly init: InitSegment;
   readonly start: Ticks;
@@ -77,10 +83,14 @@ class ScriptedSegment implements Segment {
   isComplete = false;
 
   constructor(
-    fields: Pick<Segment, "name" | "msn" | "period" | "init" | "start" | "isDiscontinuity" | "isGap" | "arrivedAtMs">,
+    fields: Pick<
+      Segment,
+      "name" | "msn" | "iframeMsn" | "period" | "init" | "start" | "isDiscontinuity" | "isGap" | "arrivedAtMs"
+    >,
   ) {
     this.name = fields.name;
     this.msn = fields.msn;
+    this.iframeMsn = fields.iframeMsn;
     this.period = fields.period;
     this.init = fields.init;
     this.start = fields.start;
@@ -103,6 +113,7 @@ class ScriptedRendition implements Rendition {
   readonly kind: "video" | "audio";
   readonly origin: "source" | "rung";
   readonly bitrate: MeasuredBitrate;
+  readonly iframeBitrate: MeasuredBitrate | undefined;
   readonly frameRate: number | undefined;
   readonly audioRenditionId: string | undefined;
   /** Listed or not: what was evicted stays, as an origin keeps it for a while. */
@@ -119,6 +130,8 @@ class ScriptedRendition implements Rendition {
     this.kind = script.format.kind;
     this.origin = script.origin ?? "source";
     this.bitrate = script.bitrate ?? { peakBps: 1_200_000, averageBps: 1_000_000 };
+    this.iframeBitrate =
+      this.kind === "video" ? (script.iframeBitrate ?? { peakBps: 120_000, averageBps: 100_000 }) : undefined;
     this.frameRate = script.frameRate ?? (this.kind === "video" ? 25 : undefined);
     this.audioRenditionId = script.audioRenditionId;
     this.init = this.changeInit(script.format);
@@ -173,9 +186,11 @@ class ScriptedRendition implements Rendition {
   openSegment(isGap: boolean): ScriptedSegment {
     const { period, epoch } = this.#presentation;
     const msn = this.#nextMsn;
+    const last = this.all.at(-1);
     const segment = new ScriptedSegment({
       name: `${epoch}-${msn}.m4s`,
       msn,
+      iframeMsn: last ? last.iframeMsn + iframesOf(last).length : msn * MAX_IFRAMES_PER_SEGMENT,
       period,
       init: this.init,
       start: this.end,
@@ -248,6 +263,7 @@ export class ScriptedPresentation implements Presentation {
       duration: msToTicks(durationMs, rendition.timescale),
       isIndependent: isIndependent || rendition.kind === "audio",
       isGap,
+      keyFrame: isIndependent && !isGap && rendition.kind === "video" ? KEY_FRAME : undefined,
     };
     const bytes = this.#partBytes?.(fields, rendition.timescale) ?? new Uint8Array([segment.msn, fields.index]);
     const part = { ...fields, bytes };

@@ -71,14 +71,15 @@ function makeSource(publication: Publication) {
 async function shownClocks(publication: KeptPublication): Promise<(number | undefined)[]> {
   const format = publication.formats.get("video");
   assert.ok(format?.kind === "video");
-  const chunks = publication.of("video").map((unit, index) =>
-    writeChunk({
-      sequenceNumber: index + 1,
-      trackId: 1,
-      baseDecodeTime: unit.dts,
-      samples: [{ ...unit, duration: 3000 }],
-      isSegmentStart: false,
-    }),
+  const chunks = publication.of("video").map(
+    (unit, index) =>
+      writeChunk({
+        sequenceNumber: index + 1,
+        trackId: 1,
+        baseDecodeTime: unit.dts,
+        samples: [{ ...unit, duration: 3000 }],
+        isSegmentStart: false,
+      }).bytes,
   );
   const file = Buffer.concat([writeInitSegment([{ trackId: 1, timescale: 90_000, format }]), ...chunks]);
   const [width, height] = [640, 360];

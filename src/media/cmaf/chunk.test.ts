@@ -43,8 +43,8 @@ function samplesByMp4box(file: Uint8Array): Sample[] {
   return samples;
 }
 
-test("writes the exact bytes of a chunk at a segment's start", () => {
-  const chunk = writeChunk({
+test("writes the exact bytes of a chunk at a segment's start, and says where its first sample ends", () => {
+  const { bytes, firstSample } = writeChunk({
     sequenceNumber: 7,
     trackId: 1,
     baseDecodeTime: 2 ** 33 + 5,
@@ -63,12 +63,13 @@ test("writes the exact bytes of a chunk at a segment's start", () => {
     "00000020 7472756e 01000805 00000002 00000078 02000000 00000000 ffffffff",
     "0000000e 6d646174 010203 040506",
   ];
-  assert.equal(Buffer.from(chunk).toString("hex"), expected.join("").replaceAll(" ", ""));
+  assert.equal(Buffer.from(bytes).toString("hex"), expected.join("").replaceAll(" ", ""));
+  assert.deepEqual(firstSample, { offset: 64, length: 0x70 + 8 + 3 });
 });
 
 test("says once what all samples share", () => {
   const options = { sequenceNumber: 1, trackId: 1, baseDecodeTime: 0, isSegmentStart: false };
-  const trunBytes = (samples: readonly CmafSample[]) => outline(writeChunk({ ...options, samples }));
+  const trunBytes = (samples: readonly CmafSample[]) => outline(writeChunk({ ...options, samples }).bytes);
   const same = "moof(mfhd traf(tfhd:20 tfdt:12 trun:";
   const key = sample({ isKey: true });
   assert.equal(trunBytes([sample(), sample()]), `${same}12)) mdat:10`);
@@ -82,8 +83,8 @@ test("says once what all samples share", () => {
 
 test("writes no styp but at a segment's start, and no empty chunk", () => {
   const options = { sequenceNumber: 1, trackId: 1, baseDecodeTime: 0, samples: [sample()] };
-  assert.match(outline(writeChunk({ ...options, isSegmentStart: true })), /^styp:24 moof/);
-  assert.match(outline(writeChunk({ ...options, isSegmentStart: false })), /^moof/);
+  assert.match(outline(writeChunk({ ...options, isSegmentStart: true }).bytes), /^styp:24 moof/);
+  assert.match(outline(writeChunk({ ...options, isSegmentStart: false }).bytes), /^moof/);
   assert.throws(() => writeChunk({ ...options, samples: [], isSegmentStart: true }), RangeError);
 });
 
@@ -111,7 +112,7 @@ const anyChunk = fc.record({
 test("is read back sample for sample by our reader, wherever the bytes are cut", () => {
   fc.assert(
     fc.property(fc.array(anyChunk, { maxLength: 4 }), fc.integer({ min: 1, max: 200 }), (chunks, step) => {
-      const bytes = Buffer.concat([INIT, ...chunks.map(writeChunk)]);
+      const bytes = Buffer.concat([INIT, ...chunks.map((chunk) => writeChunk(chunk).bytes)]);
       const reader = new CmafReader();
       const events = [];
       for (let at = 0; at < bytes.length; at += step) events.push(...reader.push(bytes.subarray(at, at + step)));
@@ -136,12 +137,27 @@ function expectedEvents({
   });
 }
 
+test("says which bytes hold moof and the first sample, whatever stands before and behind", () => {
+  fc.assert(
+    fc.property(anyChunk, (options) => {
+      const { bytes, firstSample } = writeChunk(options);
+      const range = bytes.subarray(firstSample.offset, firstSample.offset + firstSample.length);
+      const [moof, ...others] = readBoxes(bytes).filter(({ type }) => type === "moof");
+      assert.ok(moof && others.length === 0);
+      const moofBytes = moof.body.length + 8;
+      assert.equal(Buffer.from(range.subarray(4, 8)).toString(), "moof");
+      assert.deepEqual(Buffer.from(range.subarray(8, moofBytes)), Buffer.from(moof.body));
+      assert.deepEqual([...range.subarray(moofBytes + 8)], [...(options.samples[0]?.data ?? [])]);
+    }),
+  );
+});
+
 test("is read by mp4box with the same times, flags and bytes", () => {
   fc.assert(
     fc.property(fc.array(anySample, { minLength: 1, maxLength: 6 }), fc.boolean(), (samples, isSegmentStart) => {
       const baseDecodeTime = 2 ** 40;
       const chunk = writeChunk({ sequenceNumber: 1, trackId: 1, baseDecodeTime, samples, isSegmentStart });
-      const seen = samplesByMp4box(Buffer.concat([INIT, chunk]));
+      const seen = samplesByMp4box(Buffer.concat([INIT, chunk.bytes]));
       let dts = baseDecodeTime;
       assert.equal(seen.length, samples.length);
       for (const [i, { duration, cts, isKey, data }] of samples.entries()) {

@@ -31,6 +31,18 @@ export interface ChunkOptions {
   readonly producerReference?: ProducerReference | undefined;
 }
 
+/** Where bytes stand in a whole. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface Chunk {
+  readonly bytes: Uint8Array;
+  /** From moof to the last byte of the first sample: all that a decoder needs of a chunk that begins with a key frame. */
+  readonly firstSample: ByteRange;
+}
+
 const STYP = 0x73747970;
 const PRFT = 0x70726674;
 const MOOF = 0x6d6f6f66;
@@ -74,9 +86,9 @@ interface ChunkLayout {
 
 /**
  * A CMAF chunk: styp (at a segment's start), prft (when asked for), moof, mdat. Allocates once and copies each sample once.
- * What all samples share stands once in tfhd.
+ * What all samples share stands once in tfhd. Throws RangeError without samples.
  */
-export function writeChunk(options: ChunkOptions): Uint8Array {
+export function writeChunk(options: ChunkOptions): Chunk {
   const { samples } = options;
   const layout = measure(samples);
   const trunBytes =
@@ -100,7 +112,8 @@ export function writeChunk(options: ChunkOptions): Uint8Array {
   at = writeRun(view, at, trunBytes, samples, layout, moofBytes + 8);
   at = writeHeader(view, at, 8 + layout.mediaBytes, MDAT);
   copySamples(chunk, at, samples);
-  return chunk;
+  const firstSampleEnd = mediaAt + (samples[0]?.data.length ?? 0);
+  return { bytes: chunk, firstSample: { offset: leadBytes, length: firstSampleEnd - leadBytes } };
 }
 
 function measure(samples: readonly CmafSample[]): ChunkLayout {

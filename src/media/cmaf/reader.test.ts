@@ -16,7 +16,7 @@ const CHUNK = writeChunk({
   baseDecodeTime: 0,
   samples: [SAMPLE],
   isSegmentStart: false,
-});
+}).bytes;
 
 function readAll(bytes: Uint8Array, limitBytes = 1 << 20): CmafEvent[] {
   const reader = new CmafReader({ limitBytes });
@@ -108,14 +108,15 @@ test("is fed by our own writer what ffmpeg reads too: two tracks in turn, times 
     )
     .sort((a, b) => a.seconds - b.seconds);
   const startOf = (trackId: number) => 10 * (tracks[trackId - 1]?.timescale ?? 0);
-  const chunks = units.map((unit, i) =>
-    writeChunk({
-      sequenceNumber: i + 1,
-      trackId: unit.trackId,
-      baseDecodeTime: startOf(unit.trackId) + unit.dts,
-      samples: [unit],
-      isSegmentStart: false,
-    }),
+  const chunks = units.map(
+    (unit, i) =>
+      writeChunk({
+        sequenceNumber: i + 1,
+        trackId: unit.trackId,
+        baseDecodeTime: startOf(unit.trackId) + unit.dts,
+        samples: [unit],
+        isSegmentStart: false,
+      }).bytes,
   );
   const file = Buffer.concat([writeInitSegment(tracks), ...chunks]);
   const { packets } = (await ffprobeJson(file, "-show_packets")) as { packets: ProbedPacket[] };
@@ -160,7 +161,7 @@ test("reads two tracks of one file", () => {
     baseDecodeTime: 77,
     samples: [SAMPLE],
     isSegmentStart: false,
-  });
+  }).bytes;
   const events = readAll(Buffer.concat([init, CHUNK, audio]));
   assert.deepEqual(
     samplesOf(events, 2).map(({ dts }) => dts),

@@ -20,7 +20,7 @@ function rewrite({ track, samples }: EncodedTrack): Uint8Array {
   assert.ok(first);
   const { trackId } = track;
   const chunk = writeChunk({ sequenceNumber: 1, trackId, baseDecodeTime: first.dts, samples, isSegmentStart: true });
-  return Buffer.concat([writeInitSegment([track]), chunk]);
+  return Buffer.concat([writeInitSegment([track]), chunk.bytes]);
 }
 
 /** What mp4box says of the codec, or throws on boxes that it does not accept. */
