@@ -79,6 +79,8 @@ export const TEST_NEEDS = [
   { program: "rtmpdump", package: "rtmpdump" },
   { program: "mpv", package: "mpv" },
   { program: "streamlink", package: "streamlink" },
+  { program: "nginx", package: "nginx-light" },
+  { program: "varnishd", package: "varnish" },
   { package: "fonts-dejavu-core" },
 ];
 
@@ -110,9 +112,11 @@ async function notInstalledByDpkg(packages) {
   return packages.filter((name) => !output.split("\n").includes(`${name} installed`));
 }
 
+/** Debian keeps servers where only root's PATH leads. */
+const SERVER_PLACES = ["/usr/sbin", "/sbin"];
+
 function findProgram(name) {
-  return (process.env.PATH ?? "")
-    .split(delimiter)
+  return [...(process.env.PATH ?? "").split(delimiter), ...SERVER_PLACES]
     .map((directory) => join(directory || ".", name))
     .find((path) => isExecutable(path));
 }
