@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import type { MediaPlaylist } from "./support/conformance/media-playlist.ts";
+import { type Headwater, soon, startHeadwater, type TestStream } from "./support/headwater.ts";
+import { Players } from "./support/players/players.ts";
+import { publishWithFfmpeg } from "./support/publishers.ts";
+import { readPresentation, rendition, untilPlaylist } from "./support/readers.ts";
+
+const CUTS = 10;
+
+let server: Headwater;
+let players: Players;
+before(async () => {
+  [server, players] = await Promise.all([startHeadwater(), Players.open()]);
+});
+after(async () => {
+  await players?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+/** The encoder is killed when it has filled a segment, stays away for one, and comes back, again and again. */
+async function publishWithCuts(stream: TestStream, whileCut: () => Promise<void>): Promise<void> {
+  for (let cut = 1; cut <= CUTS; cut++) {
+    await using encoder = publishWithFfmpeg(stream.publishUrl);
+    await untilPlaylist(stream.hlsUrl, "source", (playlist) => hasPlayed(playlist, cut), soon());
+    await encoder.stop("SIGKILL");
+    await untilPlaylist(stream.hlsUrl, "source", ({ complete }) => complete.at(-1)?.isGap === true, soon());
+    await whileCut();
+  }
+}
+
+/** A whole segment stands behind discontinuity number `count`. */
+function hasPlayed({ complete }: MediaPlaylist, count: number): boolean {
+  const starts = complete.filter(({ hasDiscontinuity }) => hasDiscontinuity);
+  return starts.length === count && complete.at(-1)?.isGap === false;
+}
+
+interface WatchState {
+  readonly state: string;
+  readonly fatalCount: number;
+  readonly decodedFrames: number;
+}
+
+function watchState(page: Page): Promise<WatchState> {
+  return page.evaluate(() => {
+    const { headwater } = globalThis as unknown as {
+      headwater: { state: string; stats(): { fatalCount: number; decodedFrames: number } };
+    };
+    const { fatalCount, decodedFrames } = headwater.stats();
+    return { state: headwater.state, fatalCount, decodedFrames };
+  });
+}
+
+test("players go on, without a fatal error, through ten cuts of the encoder", { timeout: 150_000 }, async () => {
+  const stream = await server.createStream({ transcode: false, reconnect_window_ms: 30_000, window_segments: 100 });
+  {
+    await using opening = publishWithFfmpeg(stream.publishUrl);
+    await untilLive(stream);
+    await opening.stop("SIGKILL");
+  }
+  const bare = await players.playHls(stream.hlsUrl);
+  const watch = await players.browser.openPage(stream.watchUrl);
+  await watch.page.waitForFunction(() => "headwater" in globalThis);
+
+  await publishWithCuts(stream, async () => {
+    assert.deepEqual(bare.report.fatal, [], JSON.stringify(bare.report));
+    assert.equal((await watchState(watch.page)).fatalCount, 0);
+  });
+
+  await using encoder = publishWithFfmpeg(stream.publishUrl);
+  const seenBefore = bare.report.decodedFrames;
+  const watchedBefore = (await watchState(watch.page)).decodedFrames;
+  const after = await bare.until(({ decodedFrames }) => decodedFrames > seenBefore + 75, soon(60));
+  assert.deepEqual(after.fatal, [], JSON.stringify(after));
+  await watch.page.waitForFunction(
+    (frames) => {
+      const { headwater } = globalThis as unknown as { headwater: { stats(): { decodedFrames: number } } };
+      return headwater.stats().decodedFrames > frames + 75;
+    },
+    watchedBefore,
+    { timeout: 60_000 },
+  );
+  assert.deepEqual(watch.errors, []);
+  assert.equal((await watchState(watch.page)).fatalCount, 0);
+
+  const source = rendition(await readPresentation(stream.hlsUrl), "source");
+  const numbers = source.segments.map(({ msn }) => msn);
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, index) => index + 1),
+    "one presentation, numbered without a hole",
+  );
+  assert.equal(source.segments.filter(({ hasDiscontinuity }) => hasDiscontinuity).length, CUTS + 1);
+  await encoder.stop();
+});
+
+async function untilLive(stream: TestStream): Promise<void> {
+  await stream.until("live", soon());
+  await untilPlaylist(stream.hlsUrl, "source", ({ complete }) => complete.length >= 2, soon());
+}
