@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { serve, servedPresentation } from "../../test/support/served-presentation.ts";
 
 const PLAYLIST = "/streams/cam/source/playlist.m3u8";
@@ -168,4 +169,37 @@ test("answers 404 to all who wait for a rendition that is given up", async (t) =
   presentation.advance();
   assert.doesNotMatch((await other).body.toString(), /audio_source/);
   assert.equal((await ask(`${folder}/playlist.m3u8`)).status, 404);
+});
+
+const IFRAMES = "/streams/cam/source/iframes.m3u8";
+
+test("sends I-frame playlists as it sends the others: coded, checked, held until a segment brings a picture", async (t) => {
+  const presentation = servedPresentation();
+  const { ask, counts, delivery } = await serve(t, presentation);
+  const plain = await ask(IFRAMES, { headers: { "accept-encoding": "gzip" } });
+  assert.equal(plain.status, 200);
+  assert.equal(plain.headers["content-type"], "application/vnd.apple.mpegurl");
+  assert.equal(plain.headers["cache-control"], "public, max-age=1");
+  assert.match(gunzipSync(plain.body).toString(), /#EXT-X-I-FRAMES-ONLY\n#EXT-X-MEDIA-SEQUENCE:100\n/);
+  const { etag = "" } = plain.headers;
+  assert.equal((await ask(IFRAMES, { headers: { "accept-encoding": "gzip", "if-none-match": etag } })).status, 304);
+  const held = ask(`${IFRAMES}?_HLS_msn=103`);
+  await counts.until("handled", 3);
+  presentation.advance("source", { durationMs: 500, isIndependent: true });
+  assert.equal(delivery.heldCount, 1);
+  presentation.complete();
+  const { headers, body } = await held;
+  assert.equal(headers["cache-control"], "public, max-age=12");
+  assert.match(body.toString(), /#EXT-X-BYTERANGE:1@1\n#EXTINF:0\.50000,\ne0-4\.m4s\n$/);
+});
+
+test("renders no I-frame playlist that nobody asks for, and has none of audio", async (t) => {
+  const presentation = servedPresentation();
+  const { ask, counts } = await serve(t, presentation);
+  await ask(PLAYLIST);
+  presentation.advance();
+  await ask(PLAYLIST);
+  assert.deepEqual(counts.renderedKinds, ["playlist", "playlist"]);
+  assert.equal((await ask("/streams/cam/audio_source/iframes.m3u8")).status, 404);
+  assert.equal((await ask("/streams/cam/none/iframes.m3u8")).status, 404);
 });

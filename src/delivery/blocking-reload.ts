@@ -7,6 +7,7 @@ import {
   isSatisfied,
   parseDeliveryDirectives,
 } from "../packaging/hls/delivery-directives.ts";
+import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
 import { type Answer, answerAbsent, answerText, answerUnavailable, refuse } from "./answers.ts";
 import { HeldRequests, type HoldBudget } from "./held-requests.ts";
@@ -18,6 +19,7 @@ export const MANIFEST_CACHE = "public, max-age=1";
 export interface BlockingReloadOptions {
   readonly presentation: LivePresentation;
   readonly rendition: Rendition;
+  readonly form: PlaylistForm;
   readonly playlists: PlaylistCache;
   readonly clock: Clock;
   readonly budget: HoldBudget;
@@ -27,19 +29,22 @@ export interface BlockingReloadOptions {
   readonly guard: (req: IncomingMessage, res: ServerResponse, write: () => Answer) => Answer;
 }
 
-/** The media playlist of one rendition: at once, or when it lists what the query asks for (HLS §6.2.5.2). */
+/** One media playlist of one rendition: at once, or when it lists what the query asks for (HLS §6.2.5.2). */
 export class BlockingReload {
   readonly #presentation: LivePresentation;
   readonly #rendition: Rendition;
+  readonly #form: PlaylistForm;
   readonly #playlists: PlaylistCache;
   readonly #held: HeldRequests<DeliveryDirectives>;
   readonly #blockingCache: string;
   #lastQuery = "";
   #lastDirectives = parseDeliveryDirectives("");
 
-  constructor({ presentation, rendition, playlists, clock, budget, onAnswer, guard }: BlockingReloadOptions) {
+  constructor(options: BlockingReloadOptions) {
+    const { presentation, rendition, form, playlists, clock, budget, onAnswer, guard } = options;
     this.#presentation = presentation;
     this.#rendition = rendition;
+    this.#form = form;
     this.#playlists = playlists;
     this.#blockingCache = `public, max-age=${6 * presentation.targetDurationS}`;
     this.#held = new HeldRequests({
@@ -53,7 +58,7 @@ export class BlockingReload {
 
   request(req: IncomingMessage, res: ServerResponse, query: string): Answer {
     const directives = this.#directives(query);
-    const decision = decide(this.#presentation, this.#rendition, directives);
+    const decision = decide(this.#presentation, this.#rendition, directives, this.#form);
     if (decision.kind === "now") return this.#answer(req, res, directives);
     if (decision.kind === "bad-request") return refuse(req, res, decision.problem, 400);
     const { msn, part } = directives;
@@ -64,7 +69,9 @@ export class BlockingReload {
   /** Answers whoever waited for what the rendition has now. */
   advance(): void {
     const isListed = this.#isListed;
-    this.#held.settle((directives) => !isListed || isSatisfied(this.#presentation, this.#rendition, directives));
+    this.#held.settle(
+      (directives) => !isListed || isSatisfied(this.#presentation, this.#rendition, directives, this.#form),
+    );
   }
 
   get #isListed(): boolean {
@@ -80,7 +87,7 @@ export class BlockingReload {
   #answer(req: IncomingMessage, res: ServerResponse, { msn, skip }: DeliveryDirectives): Answer {
     // After the end the same address may show another broadcast soon: not even a blocking answer is kept then.
     const isBlocking = msn !== undefined && !this.#presentation.isEnded;
-    const body = this.#playlists.media(this.#rendition, skip);
+    const body = this.#playlists.media(this.#rendition, this.#form, skip);
     return answerText(req, res, body, isBlocking ? this.#blockingCache : MANIFEST_CACHE);
   }
 

@@ -109,7 +109,7 @@ export class LiveDelivery {
     const delivery = this.#deliveryOf(presentation);
     if (route.kind !== "object") this.viewers.note(streamId, this.#addressOf(req), req.headers["user-agent"] ?? "");
     if (route.kind === "object") delivery.object(req, res, route.renditionId, route.name);
-    else if (route.kind === "playlist") delivery.playlist(req, res, route.renditionId, query);
+    else if (route.kind === "playlist") delivery.playlist(req, res, route, query);
     else if (route.kind === "mpd") delivery.mpd(req, res, this.#timeUrl(req));
     else delivery.multivariant(req, res);
   }

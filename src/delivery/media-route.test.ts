@@ -10,7 +10,18 @@ test("knows the paths of a presentation and its renditions", () => {
   assert.deepEqual(parseMediaPath("/streams/cam-1/playlist.m3u8"), { kind: "multivariant", streamId });
   assert.deepEqual(parseMediaPath("/streams/cam-1/manifest.mpd"), { kind: "mpd", streamId });
   const renditionId = "720p";
-  assert.deepEqual(parseMediaPath("/streams/cam-1/720p/playlist.m3u8"), { kind: "playlist", streamId, renditionId });
+  assert.deepEqual(parseMediaPath("/streams/cam-1/720p/playlist.m3u8"), {
+    kind: "playlist",
+    streamId,
+    renditionId,
+    form: "segments",
+  });
+  assert.deepEqual(parseMediaPath("/streams/cam-1/720p/iframes.m3u8"), {
+    kind: "playlist",
+    streamId,
+    renditionId,
+    form: "iframes",
+  });
   const name = "ab12-7.3.m4s";
   assert.deepEqual(parseMediaPath("/streams/cam-1/720p/ab12-7.3.m4s"), { kind: "object", streamId, renditionId, name });
 });

@@ -1,12 +1,23 @@
+import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
+
 /** A path that delivery answers. */
 export type MediaRoute =
   | { readonly kind: "time" }
   | { readonly kind: "multivariant"; readonly streamId: string }
   | { readonly kind: "mpd"; readonly streamId: string }
-  | { readonly kind: "playlist"; readonly streamId: string; readonly renditionId: string }
+  | {
+      readonly kind: "playlist";
+      readonly streamId: string;
+      readonly renditionId: string;
+      readonly form: PlaylistForm;
+    }
   | { readonly kind: "object"; readonly streamId: string; readonly renditionId: string; readonly name: string };
 
 const PREFIX = "/streams/";
+const PLAYLISTS: ReadonlyMap<string, PlaylistForm> = new Map([
+  ["playlist.m3u8", "segments"],
+  ["iframes.m3u8", "iframes"],
+]);
 const TIME: MediaRoute = { kind: "time" };
 
 /**
@@ -23,7 +34,8 @@ export function parseMediaPath(path: string): MediaRoute | undefined {
   if (renditionEnd < 0) return parsePresentationLeaf(streamId, path.slice(idEnd + 1));
   const renditionId = path.slice(idEnd + 1, renditionEnd);
   const name = path.slice(renditionEnd + 1);
-  if (name === "playlist.m3u8") return { kind: "playlist", streamId, renditionId };
+  const form = PLAYLISTS.get(name);
+  if (form) return { kind: "playlist", streamId, renditionId, form };
   if (!name.includes(".") || name.includes("/") || renditionId === "") return undefined;
   return { kind: "object", streamId, renditionId, name };
 }

@@ -1,14 +1,23 @@
 import type { Clock } from "../core/clock.ts";
 import { CONTENT_TYPES } from "../http/content-types.ts";
 import { renderMpd } from "../packaging/dash/mpd.ts";
+import { renderIframePlaylist } from "../packaging/hls/iframe-playlist.ts";
 import { renderMediaPlaylist } from "../packaging/hls/media-playlist.ts";
 import { renderMultivariantPlaylist } from "../packaging/hls/multivariant-playlist.ts";
+import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
 import type { DeliveryMetrics } from "./delivery-metrics.ts";
 import { TextBody } from "./text-body.ts";
 
 /** Time addresses, one for each name under which the server is asked, that an MPD is kept for. */
 const MAX_MPD_COUNT = 8;
+const RENDER = { segments: renderMediaPlaylist, iframes: renderIframePlaylist } as const;
+
+/** What was rendered of one form of playlist: by rendition, in full and as a delta. */
+class FormCache {
+  readonly full = new Map<Rendition, TextBody>();
+  readonly delta = new Map<Rendition, TextBody>();
+}
 
 export interface PlaylistCacheOptions {
   readonly presentation: LivePresentation;
@@ -24,8 +33,7 @@ export class PlaylistCache {
   readonly #presentation: LivePresentation;
   readonly #clock: Clock;
   readonly #metrics: DeliveryMetrics;
-  readonly #full = new Map<Rendition, TextBody>();
-  readonly #delta = new Map<Rendition, TextBody>();
+  readonly #media: Readonly<Record<PlaylistForm, FormCache>> = { segments: new FormCache(), iframes: new FormCache() };
   /** By time address. */
   readonly #mpds = new Map<string, TextBody>();
   /** The MPD without what varies though nothing has changed. */
@@ -43,23 +51,27 @@ export class PlaylistCache {
 
   /** This rendition has advanced: its playlists are others, and so are bit rates and timelines. */
   forget(rendition: Rendition): void {
-    this.#full.delete(rendition);
-    this.#delta.delete(rendition);
+    for (const { full, delta } of Object.values(this.#media)) {
+      full.delete(rendition);
+      delta.delete(rendition);
+    }
     this.#forgetShared();
   }
 
   forgetAll(): void {
-    this.#full.clear();
-    this.#delta.clear();
+    for (const { full, delta } of Object.values(this.#media)) {
+      full.clear();
+      delta.clear();
+    }
     this.#forgetShared();
   }
 
-  media(rendition: Rendition, skip: boolean): TextBody {
-    const cached = skip ? this.#delta : this.#full;
+  media(rendition: Rendition, form: PlaylistForm, skip: boolean): TextBody {
+    const cached = this.#media[form][skip ? "delta" : "full"];
     let body = cached.get(rendition);
     if (!body) {
       this.#metrics.rendered("playlist");
-      body = new TextBody(renderMediaPlaylist(this.#presentation, rendition, { skip }), CONTENT_TYPES.m3u8);
+      body = new TextBody(RENDER[form](this.#presentation, rendition, { skip }), CONTENT_TYPES.m3u8);
       cached.set(rendition, body);
     }
     return body;

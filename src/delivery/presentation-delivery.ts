@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
 import { type Answer, answerAbsent, answerFault, answerText } from "./answers.ts";
 import { BlockingReload, MANIFEST_CACHE } from "./blocking-reload.ts";
@@ -22,7 +23,8 @@ export interface PresentationDeliveryOptions {
 
 /** What serves one rendition. */
 interface RenditionDelivery {
-  readonly reload: BlockingReload;
+  /** Audio has no I-frame playlist. */
+  readonly playlists: Readonly<Partial<Record<PlaylistForm, BlockingReload>>>;
   readonly objects: MediaObjects;
 }
 
@@ -56,9 +58,14 @@ export class PresentationDelivery {
     this.#count("mpd", answerText(req, res, this.#playlists.mpd(timeUrl), MANIFEST_CACHE));
   }
 
-  playlist(req: IncomingMessage, res: ServerResponse, renditionId: string, query: string): void {
-    const rendition = this.#rendition(renditionId);
-    this.#count("playlist", rendition ? rendition.reload.request(req, res, query) : answerAbsent(req, res));
+  playlist(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { renditionId, form }: { readonly renditionId: string; readonly form: PlaylistForm },
+    query: string,
+  ): void {
+    const playlist = this.#rendition(renditionId)?.playlists[form];
+    this.#count("playlist", playlist ? playlist.request(req, res, query) : answerAbsent(req, res));
   }
 
   /** An init segment, a part or a segment. */
@@ -83,9 +90,10 @@ export class PresentationDelivery {
   }
 
   /** Serves what has become possible. Runs on the packager's turn, so nothing may be thrown from here. */
-  #serve({ reload, objects }: RenditionDelivery): void {
+  #serve({ playlists, objects }: RenditionDelivery): void {
     try {
-      reload.advance();
+      playlists.segments?.advance();
+      playlists.iframes?.advance();
       objects.advance();
     } catch (error) {
       this.#options.log.error({ err: error }, "serving an advance failed");
@@ -104,12 +112,18 @@ export class PresentationDelivery {
     const { presentation, clock, maxBacklogBytes } = this.#options;
     const guard = (req: IncomingMessage, res: ServerResponse, write: () => Answer) => this.#guard(req, res, write);
     const shared = { presentation, rendition, clock, budget: this.#budget, guard };
-    const delivery = {
-      reload: new BlockingReload({
+    const playlist = (form: PlaylistForm) =>
+      new BlockingReload({
         ...shared,
+        form,
         playlists: this.#playlists,
         onAnswer: (answer) => this.#count("playlist", answer),
-      }),
+      });
+    const delivery = {
+      playlists: {
+        segments: playlist("segments"),
+        ...(rendition.kind === "video" ? { iframes: playlist("iframes") } : {}),
+      },
       objects: new MediaObjects({
         ...shared,
         maxBacklogBytes,

@@ -46,7 +46,8 @@ export interface RenditionScript {
   readonly origin?: "source" | "rung";
   readonly audioRenditionId?: string;
   readonly bitrate?: MeasuredBitrate;
-  readonly iframeBitrate?: MeasuredBitrate;
+  /** Null: no key frame has begun a part. */
+  readonly iframeBitrate?: MeasuredBitrate | null;
   readonly frameRate?: number;
 }
 
@@ -130,8 +131,8 @@ class ScriptedRendition implements Rendition {
     this.kind = script.format.kind;
     this.origin = script.origin ?? "source";
     this.bitrate = script.bitrate ?? { peakBps: 1_200_000, averageBps: 1_000_000 };
-    this.iframeBitrate =
-      this.kind === "video" ? (script.iframeBitrate ?? { peakBps: 120_000, averageBps: 100_000 }) : undefined;
+    const { iframeBitrate = { peakBps: 120_000, averageBps: 100_000 } } = script;
+    this.iframeBitrate = this.kind === "video" && iframeBitrate ? iframeBitrate : undefined;
     this.frameRate = script.frameRate ?? (this.kind === "video" ? 25 : undefined);
     this.audioRenditionId = script.audioRenditionId;
     this.init = this.changeInit(script.format);

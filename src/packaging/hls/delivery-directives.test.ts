@@ -84,6 +84,18 @@ describe("decide", () => {
     assert.equal(answer(presentation, "_HLS_msn=17&_HLS_part=0"), "bad-request");
   });
 
+  it("counts key frames, and no parts, where they alone are listed", () => {
+    const presentation = live();
+    const kindOf = (query: string) =>
+      decide(presentation, presentation.rendition("source"), parseDeliveryDirectives(query), "iframes").kind;
+    assert.equal(kindOf("_HLS_msn=113"), "now");
+    assert.equal(kindOf("_HLS_msn=113&_HLS_part=9"), "now");
+    assert.equal(kindOf("_HLS_msn=114&_HLS_part=0"), "wait");
+    assert.equal(kindOf("_HLS_msn=115"), "wait");
+    assert.equal(kindOf("_HLS_msn=116"), "bad-request");
+    assert.equal(kindOf("_HLS_part=0"), "bad-request");
+  });
+
   it("lets the first segment be waited for", () => {
     const presentation = new ScriptedPresentation({ renditions: [{ id: "source", format: H264 }], firstMsn: 40 });
     assert.equal(answer(presentation, "_HLS_msn=40&_HLS_part=0"), "wait");

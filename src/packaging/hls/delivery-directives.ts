@@ -1,4 +1,6 @@
 import { completeSegments, type Presentation, type Rendition } from "../presentation.ts";
+import { lastIframeMsn } from "./iframe-playlist.ts";
+import type { PlaylistForm } from "./playlist-form.ts";
 
 /** What a player asks of a media playlist by its query (HLS §6.2.5). */
 export interface DeliveryDirectives {
@@ -42,12 +44,13 @@ export function decide(
   presentation: Presentation,
   rendition: Rendition,
   directives: DeliveryDirectives,
+  form: PlaylistForm = "segments",
 ): DeliveryDecision {
   if (presentation.isEnded) return { kind: "now" };
   const { problem } = directives;
   if (problem !== undefined) return { kind: "bad-request", problem };
-  if (isSatisfied(presentation, rendition, directives)) return { kind: "now" };
-  return isTooFarAhead(presentation, rendition, directives)
+  if (isSatisfied(presentation, rendition, directives, form)) return { kind: "now" };
+  return isTooFarAhead(presentation, rendition, directives, form)
     ? { kind: "bad-request", problem: "the segment or part is too far in the future" }
     : { kind: "wait" };
 }
@@ -57,9 +60,10 @@ export function isSatisfied(
   presentation: Presentation,
   rendition: Rendition,
   { msn, part }: DeliveryDirectives,
+  form: PlaylistForm = "segments",
 ): boolean {
   if (presentation.isEnded || msn === undefined) return true;
-  if (part === undefined || !presentation.options.isLowLatency) return lastCompleteMsn(rendition) >= msn;
+  if (part === undefined || !hasParts(presentation, form)) return lastCompleteMsn(rendition, form) >= msn;
   const newest = rendition.segments.at(-1);
   if (!newest || newest.msn < msn) return false;
   // A part beyond the last of a closed segment means the first of the next one: then it is still to come.
@@ -71,11 +75,16 @@ export function holdLimitMs(presentation: Presentation): number {
   return 3 * presentation.targetDurationS * 1000;
 }
 
-function isTooFarAhead(presentation: Presentation, rendition: Rendition, { msn, part }: DeliveryDirectives): boolean {
+function isTooFarAhead(
+  presentation: Presentation,
+  rendition: Rendition,
+  { msn, part }: DeliveryDirectives,
+  form: PlaylistForm,
+): boolean {
   if (msn === undefined) return false;
-  const lastComplete = lastCompleteMsn(rendition);
+  const lastComplete = lastCompleteMsn(rendition, form);
   if (msn > lastComplete + MAX_MSN_AHEAD) return true;
-  if (part === undefined || !presentation.options.isLowLatency || msn <= lastComplete) return false;
+  if (part === undefined || !hasParts(presentation, form) || msn <= lastComplete) return false;
   const newest = rendition.segments.at(-1);
   const listedCount = newest?.msn === msn ? newest.parts.length : 0;
   return part - (listedCount - 1) > advancePartLimit(presentation);
@@ -86,7 +95,12 @@ function advancePartLimit({ partTargetMs }: Presentation): number {
   return partTargetMs < 1000 ? Math.ceil(3000 / partTargetMs) : 3;
 }
 
-function lastCompleteMsn(rendition: Rendition): number {
+function hasParts({ options }: Presentation, form: PlaylistForm): boolean {
+  return options.isLowLatency && form === "segments";
+}
+
+function lastCompleteMsn(rendition: Rendition, form: PlaylistForm): number {
+  if (form === "iframes") return lastIframeMsn(rendition);
   const newest = completeSegments(rendition).at(-1);
   return newest?.msn ?? (rendition.segments[0]?.msn ?? rendition.nextPart.msn) - 1;
 }

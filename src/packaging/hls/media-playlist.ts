@@ -9,8 +9,8 @@ import {
 import { skippableCount, skipTag } from "./delta.ts";
 import { preloadHint } from "./preload-hint.ts";
 import { renditionReports } from "./rendition-report.ts";
-import { completeSegmentText, mapTag, openSegmentText } from "./segment.ts";
-import { serverControl } from "./server-control.ts";
+import { completeSegmentText, mapTag, needsMap, openSegmentText } from "./segment.ts";
+import { partInformation, serverControl } from "./server-control.ts";
 
 /** The floors of HLS §8 for what a body holds (docs/adr/0010): EXT-X-MAP, EXT-X-GAP, EXT-X-SKIP. */
 const VERSION = { map: 6, gap: 8, skip: 9 } as const;
@@ -35,7 +35,8 @@ export function renderMediaPlaylist(
     "#EXTM3U",
     `#EXT-X-VERSION:${version(complete, skippedCount)}`,
     `#EXT-X-TARGETDURATION:${presentation.targetDurationS}`,
-    ...serverControl(presentation),
+    serverControl(presentation),
+    ...partInformation(presentation),
     `#EXT-X-MEDIA-SEQUENCE:${complete[0]?.msn ?? open?.msn ?? rendition.nextPart.msn}`,
     `#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuitySequence}`,
     ...(skippedCount > 0 ? [skipTag(skippedCount)] : []),
@@ -69,11 +70,6 @@ function segmentTexts(presentation: Presentation, complete: readonly Segment[], 
   if (open && needsMap(open, init)) texts.push(mapTag(open.init));
   if (open) texts.push(openSegmentText(open));
   return texts;
-}
-
-/** Whether the init in force before `segment` is another (a discontinuity writes its own EXT-X-MAP). */
-function needsMap(segment: Segment, inForce: InitSegment | undefined): boolean {
-  return segment.init !== inForce && !segment.isDiscontinuity;
 }
 
 /** Index of the oldest segment that lies wholly within three target durations of the end of the playlist. */

@@ -26,6 +26,7 @@ describe("renderMultivariantPlaylist", () => {
         format: { ...H264, width: 1920, height: 1080, codecString: "avc1.640028" },
         audioRenditionId: "audio_source",
         bitrate: { peakBps: 6_000_000.2, averageBps: 5_000_000.4 },
+        iframeBitrate: { peakBps: 700_000.5, averageBps: 600_000.5 },
         frameRate: 29.97003,
       },
       {
@@ -64,6 +65,9 @@ describe("renderMultivariantPlaylist", () => {
 source/playlist.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=1540000,AVERAGE-BANDWIDTH=1430000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=873x480,FRAME-RATE=25.000,AUDIO="aac_128",CLOSED-CAPTIONS=NONE
 480p/playlist.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=120000,AVERAGE-BANDWIDTH=100000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="720p/iframes.m3u8"
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=700001,AVERAGE-BANDWIDTH=600001,CODECS="avc1.640028",RESOLUTION=1920x1080,URI="source/iframes.m3u8"
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=120000,AVERAGE-BANDWIDTH=100000,CODECS="avc1.64001e",RESOLUTION=873x480,URI="480p/iframes.m3u8"
 `,
     );
   });
@@ -80,10 +84,16 @@ audio_source/playlist.m3u8
     );
   });
 
-  it("offers video alone without a group, and says what range it has as soon as one variant is not SDR", () => {
+  it("offers video alone without a group, no pictures where there are none yet, and says what range it has as soon as one variant is not SDR", () => {
     const presentation = presentationOf(
       { id: "source", format: HDR },
-      { id: "720p", format: H264, origin: "rung", bitrate: { peakBps: 900_000, averageBps: 800_000 } },
+      {
+        id: "720p",
+        format: H264,
+        origin: "rung",
+        bitrate: { peakBps: 900_000, averageBps: 800_000 },
+        iframeBitrate: null,
+      },
     );
     presentation.isIndependent = false;
     assert.equal(
@@ -94,6 +104,7 @@ audio_source/playlist.m3u8
 source/playlist.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=900000,AVERAGE-BANDWIDTH=800000,CODECS="avc1.64001f",RESOLUTION=1280x720,FRAME-RATE=25.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE
 720p/playlist.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=120000,AVERAGE-BANDWIDTH=100000,CODECS="hvc1.2.4.L120.B0",RESOLUTION=1280x720,VIDEO-RANGE=PQ,URI="source/iframes.m3u8"
 `,
     );
   });

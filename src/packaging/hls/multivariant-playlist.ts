@@ -1,5 +1,6 @@
 import type { Presentation, Rendition } from "../presentation.ts";
 import { audioGroup } from "./audio-group.ts";
+import { iframeVariant } from "./iframe-variant.ts";
 import { type Offer, offers } from "./offered-renditions.ts";
 import { bandwidth, variantLines, videoRange } from "./variant.ts";
 
@@ -16,6 +17,7 @@ export function renderMultivariantPlaylist(presentation: Presentation): string {
     ...(presentation.isIndependent ? ["#EXT-X-INDEPENDENT-SEGMENTS"] : []),
     ...audioRenditions(ordered).map(audioGroup),
     ...ordered.flatMap((offer) => variantLines(offer, hasVideoRange)),
+    ...ordered.flatMap(({ main }) => iframeVariant(main, hasVideoRange)),
   ];
   return `${lines.join("\n")}\n`;
 }

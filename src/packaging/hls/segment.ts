@@ -1,4 +1,4 @@
-import { ticksToMs } from "../../media/timebase.ts";
+import { type Ticks, ticksToMs } from "../../media/timebase.ts";
 import type { InitSegment, Segment } from "../presentation.ts";
 import { durationText, quoted, tag } from "./attribute-list.ts";
 import { partTag } from "./part.ts";
@@ -13,6 +13,11 @@ const texts = new WeakMap<Segment, SegmentText>();
 
 export function mapTag(init: InitSegment): string {
   return tag("EXT-X-MAP", { URI: quoted(init.name) });
+}
+
+/** Whether the init in force before `segment` is another (a discontinuity writes its own EXT-X-MAP). */
+export function needsMap(segment: Segment, inForce: InitSegment | undefined): boolean {
+  return segment.init !== inForce && !segment.isDiscontinuity;
 }
 
 /** A complete segment with all its tags, but for an EXT-X-MAP that only its place in the playlist asks for. */
@@ -43,7 +48,7 @@ function writeSegment(segment: Segment): SegmentText {
 
 /** A discontinuity restates EXT-X-MAP even when the init is the same: nothing of before it then has to be known. */
 function headLines(segment: Segment): string[] {
-  const date = `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment)}`;
+  const date = `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, segment.start)}`;
   return segment.isDiscontinuity ? ["#EXT-X-DISCONTINUITY", mapTag(segment.init), date] : [date];
 }
 
@@ -51,7 +56,8 @@ function partLines(segment: Segment): string[] {
   return segment.parts.map((part) => partTag(part, segment.init.timescale));
 }
 
-function programDateTime(segment: Segment): string {
-  const startMs = segment.period.wallZeroMs + ticksToMs(segment.start, segment.init.timescale);
+/** Wall clock of the instant `at` of a segment's media time. */
+export function programDateTime({ period, init }: Segment, at: Ticks): string {
+  const startMs = period.wallZeroMs + ticksToMs(at, init.timescale);
   return new Date(Math.round(startMs)).toISOString();
 }

@@ -13,15 +13,19 @@ export function skipBoundaryMs(presentation: Presentation): number {
   return SKIP_BOUNDARY_TARGETS * presentation.targetDurationS * 1000;
 }
 
-/** EXT-X-SERVER-CONTROL and, for low latency, EXT-X-PART-INF: the promises that never change (docs/adr/0011). */
-export function serverControl(presentation: Presentation): string[] {
+/** EXT-X-SERVER-CONTROL: promises that never change, the same in every playlist of the presentation (docs/adr/0011). */
+export function serverControl(presentation: Presentation): string {
   const { isLowLatency } = presentation.options;
   const partTarget = headerSeconds(presentation.partTargetMs);
-  const control = tag("EXT-X-SERVER-CONTROL", {
+  return tag("EXT-X-SERVER-CONTROL", {
     "CAN-BLOCK-RELOAD": "YES",
     "PART-HOLD-BACK": isLowLatency ? headerSeconds(PART_HOLD_BACK_PARTS * partTarget * 1000) : undefined,
     "HOLD-BACK": HOLD_BACK_TARGETS * presentation.targetDurationS,
     "CAN-SKIP-UNTIL": headerSeconds(skipBoundaryMs(presentation)),
   });
-  return isLowLatency ? [control, tag("EXT-X-PART-INF", { "PART-TARGET": partTarget })] : [control];
+}
+
+/** EXT-X-PART-INF, for playlists that list parts; it never changes either. */
+export function partInformation({ options, partTargetMs }: Presentation): string[] {
+  return options.isLowLatency ? [tag("EXT-X-PART-INF", { "PART-TARGET": headerSeconds(partTargetMs) })] : [];
 }

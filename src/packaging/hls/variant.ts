@@ -44,7 +44,7 @@ function codecs(main: Rendition, audio: Rendition | undefined): string[] {
   return [...new Set([main, ...(audio ? [audio] : [])].flatMap(codecStrings))];
 }
 
-function codecStrings(rendition: Rendition): string[] {
+export function codecStrings(rendition: Rendition): string[] {
   return [...rendition.segments.map(({ init }) => init.format.codecString), rendition.format.codecString];
 }
 
@@ -57,7 +57,7 @@ function videoAttributes(rendition: Rendition, format: VideoFormat, hasVideoRang
 }
 
 /** The size in square pixels: the height stays, the width is stretched by the sample aspect ratio. */
-function displaySize({ width, height, sampleAspect }: VideoFormat): string {
+export function displaySize({ width, height, sampleAspect }: VideoFormat): string {
   return `${Math.round((width * sampleAspect.width) / sampleAspect.height)}x${height}`;
 }
 

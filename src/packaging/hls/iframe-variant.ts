@@ -1,0 +1,22 @@
+import type { Rendition } from "../presentation.ts";
+import { quoted, tag } from "./attribute-list.ts";
+import { codecStrings, displaySize, videoRange } from "./variant.ts";
+
+/**
+ * EXT-X-I-FRAME-STREAM-INF: the key frames of a video rendition, with the bit rates of those alone. Nothing while it has
+ * none. `hasVideoRange`: some variant is not SDR, so each one says what it is.
+ */
+export function iframeVariant(rendition: Rendition, hasVideoRange: boolean): string[] {
+  const { id, format, iframeBitrate } = rendition;
+  if (!iframeBitrate || format.kind !== "video") return [];
+  return [
+    tag("EXT-X-I-FRAME-STREAM-INF", {
+      BANDWIDTH: Math.ceil(iframeBitrate.peakBps),
+      "AVERAGE-BANDWIDTH": Math.ceil(iframeBitrate.averageBps),
+      CODECS: quoted([...new Set(codecStrings(rendition))].join(",")),
+      RESOLUTION: displaySize(format),
+      "VIDEO-RANGE": hasVideoRange ? videoRange(format) : undefined,
+      URI: quoted(`${id}/iframes.m3u8`),
+    }),
+  ];
+}
