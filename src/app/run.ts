@@ -219,8 +219,12 @@ export class Run {
   }
 
   #scheduleGap(): void {
-    this.#cancelGap = this.#options.clock.after(this.#options.packaging.segmentTargetMs, () => {
-      this.packager.passGap();
+    const { clock, packaging } = this.#options;
+    const { gapDueMs = Number.POSITIVE_INFINITY } = this.packager;
+    // A wall clock that was set, or media far ahead of it, are no reason to hurry or to wait for ever.
+    const delayMs = clamp(gapDueMs - clock.nowMs(), packaging.segmentTargetMs / 2, packaging.segmentTargetMs);
+    this.#cancelGap = clock.after(delayMs, () => {
+      if ((this.packager.gapDueMs ?? 0) <= clock.nowMs()) this.packager.passGap();
       this.#scheduleGap();
     });
   }
@@ -236,4 +240,8 @@ export class Run {
     this.#reservedMsn = nextMsn + RESERVED_COUNT;
     this.#options.reserve({ nextMsn: this.#reservedMsn, discontinuitySequence: nextDiscontinuitySequence });
   }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }

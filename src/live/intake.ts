@@ -11,6 +11,8 @@ const START_WAIT_MS = 1000;
 /** A step of a publisher's clock beyond these is a jump, not jitter or a slow frame. */
 const FORWARD_JUMP_MS = 3000;
 const BACKWARD_JUMP_MS = 1000;
+/** What rounding to the ticks of a track may take from a time. */
+const ROUNDING_MS = 1;
 /** Bounds of what waits for a period to begin: 16 MB, or 2,000 units. */
 const MAX_WAITING_BYTES = 16 << 20;
 const MAX_WAITING_UNITS = 2000;
@@ -249,7 +251,7 @@ export class Intake {
       open.video && videoEndTicks !== undefined
         ? ticksToMs(videoEndTicks, open.video.track.timescale)
         : open.period.startMs;
-    return atMs < open.period.startMs || atMs > videoEndMs + FORWARD_JUMP_MS;
+    return atMs < open.period.startMs - ROUNDING_MS || atMs > videoEndMs + FORWARD_JUMP_MS;
   }
 
   #emit(unit: Unit | undefined): void {

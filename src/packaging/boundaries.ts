@@ -1,6 +1,12 @@
 import type { Period } from "../live/unit.ts";
 import { compareTicks, type Ticks } from "../media/timebase.ts";
 
+/** A place on the presentation timeline. */
+export interface Instant {
+  readonly ticks: Ticks;
+  readonly timescale: number;
+}
+
 /** Where segment `msn` starts, in every rendition. */
 export interface Boundary {
   readonly msn: number;
@@ -20,6 +26,8 @@ const MAX_KEPT = 128;
  */
 export class Boundaries {
   #list: Boundary[] = [];
+  /** Where periods that are over end, by the number of their last segment. */
+  readonly #ends = new Map<number, Instant>();
   #nextMsn: number;
 
   constructor(firstMsn: number) {
@@ -39,13 +47,25 @@ export class Boundaries {
     const isPeriodStart = this.last?.period !== period;
     const boundary = { msn: this.#nextMsn++, period, isPeriodStart, start, timescale };
     this.#list.push(boundary);
-    if (this.#list.length > MAX_KEPT) this.#list.shift();
+    if (this.#list.length > MAX_KEPT) this.#ends.delete(this.#list.shift()?.msn ?? 0);
     return boundary;
   }
 
   get(msn: number): Boundary | undefined {
     const first = this.#list[0];
     return first && this.#list[msn - first.msn];
+  }
+
+  /** The last segment's period is over, and ends there. */
+  endPeriod(end: Instant): void {
+    if (this.last) this.#ends.set(this.last.msn, end);
+  }
+
+  /** Where segment `msn` ends: where the next begins, or its period ends; undefined while that is open. */
+  endOf(msn: number): Instant | undefined {
+    const next = this.get(msn + 1);
+    if (next && next.period === this.get(msn)?.period) return { ticks: next.start, timescale: next.timescale };
+    return this.#ends.get(msn);
   }
 
   /** The last boundary of `period` that is not after the instant; undefined when the period starts later. */

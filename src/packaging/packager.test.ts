@@ -221,12 +221,12 @@ describe("Packager", () => {
     assert.deepEqual(
       segments.map((segment) => [segment.msn, segment.isDiscontinuity, segment.init.name]),
       [
-        [1, false, "e1-0.init.mp4"],
-        [2, false, "e1-0.init.mp4"],
-        [3, false, "e1-0.init.mp4"],
-        [4, true, "e1-1.init.mp4"],
-        [5, false, "e1-1.init.mp4"],
-        [6, false, "e1-1.init.mp4"],
+        [1, false, "e1-1.init.mp4"],
+        [2, false, "e1-1.init.mp4"],
+        [3, false, "e1-1.init.mp4"],
+        [4, true, "e1-4.init.mp4"],
+        [5, false, "e1-4.init.mp4"],
+        [6, false, "e1-4.init.mp4"],
       ],
     );
     assert.equal(packager.periods.length, 2);

@@ -1,16 +1,21 @@
 import { Emitter } from "../core/emitter.ts";
 import type { LiveReader, Period, Unit } from "../live/unit.ts";
 import { compareTicks, msToTicks, rescale, ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
-import { Boundaries } from "./boundaries.ts";
+import { Boundaries, type Instant } from "./boundaries.ts";
 import type { LivePresentation, MediaObject, PackagingOptions, PresentationEvents, Rendition } from "./presentation.ts";
 import { Segmenter, type SharedTimeline } from "./segmenter.ts";
 
 /** Longest segment before the target duration is fixed: a publisher with longer GOPs gets segments cut between key frames. */
 const MAX_FIRST_SEGMENT_MS = 12_000;
-/** How far audio may run ahead of a video that has stopped before it goes on alone. */
-const MAX_AUDIO_LEAD_MS = 1500;
-/** EXTINF is rounded to the target duration: half a second above it is the first that is too long. */
-const ROUNDING_MS = 499;
+/** How long audio may run while no picture comes before it goes on alone. */
+const MAX_AUDIO_ALONE_MS = 1500;
+/** How far audio may be ahead of the pictures it belongs to, and be held until they come. */
+const MAX_HELD_AUDIO_MS = 5000;
+/**
+ * EXTINF is rounded to the target duration: half a second above it is the first that is too long, less what a frame of
+ * audio may reach beyond the boundary.
+ */
+const ROUNDING_MS = 450;
 
 /** Rendition ids of the publisher's own encoding. */
 export const SOURCE_VIDEO_ID = "source";
@@ -43,11 +48,19 @@ export class Packager implements LiveReader, LivePresentation {
   readonly #boundaries: Boundaries;
   readonly #segmenters = new Map<string, Segmenter>();
   readonly #lost = new Set<string>();
+  /** Number from which a rung that was dropped may come back: no name is used twice. */
+  readonly #rejoinMsn = new Map<string, number>();
   #timeline: SharedTimeline | undefined;
   #period: Period | undefined;
   #heldAudio: Unit[] = [];
+  /** First audio unit since the newest picture. */
+  #aloneSince: Unit | undefined;
+  /** Audio has set a boundary alone: the picture joins again with a key frame. */
+  #isVideoAway = false;
   /** Where the lead stands: end of its newest unit. */
-  #leadEnd: { ticks: number; timescale: number } | undefined;
+  #leadEnd: Instant | undefined;
+  /** Where the source's media end, whichever medium. */
+  #sourceEnd: Instant | undefined;
   #segmentStart: number | undefined;
   #lastKey: number | undefined;
   #gopMs: number | undefined;
@@ -123,7 +136,10 @@ export class Packager implements LiveReader, LivePresentation {
     if (!this.#period) this.#availabilityStartMs = Math.floor(period.wallZeroMs);
     this.#period = period;
     this.#isInterrupted = false;
+    this.#aloneSince = undefined;
+    this.#isVideoAway = false;
     this.#leadEnd = undefined;
+    this.#sourceEnd = { ticks: msToTicks(period.startMs, VIDEO_TIMESCALE), timescale: VIDEO_TIMESCALE };
     this.#segmentStart = undefined;
     this.#lastKey = undefined;
   }
@@ -132,8 +148,11 @@ export class Packager implements LiveReader, LivePresentation {
     const period = this.#period;
     if (!period) return;
     const { kind } = unit.track.format;
-    if (kind === "video" || !period.video) this.#writeLead(period, unit);
-    else this.#heldAudio.push(unit);
+    if (kind === "video" || !period.video) this.#takeLead(period, unit);
+    else {
+      this.#heldAudio.push(unit);
+      if (this.#leadEnd) this.#aloneSince ??= unit;
+    }
     this.#releaseAudio(period);
   }
 
@@ -142,17 +161,25 @@ export class Packager implements LiveReader, LivePresentation {
     this.#closeSource();
   }
 
+  /** Wall clock when the next gap has passed by; undefined while nothing is listed that could go on. */
+  get gapDueMs(): number | undefined {
+    const start = this.#sourceEnd;
+    if (!this.#period || !start || !this.isPlayable || this.#isEnded) return undefined;
+    return this.#period.wallZeroMs + ticksToMs(start.ticks, start.timescale) + this.options.segmentTargetMs;
+  }
+
   /**
    * The publisher is away and a target duration has passed: every rendition lists it as a gap, so that players see the
-   * playlist go on (HLS §6.2.1).
+   * playlist go on (HLS §6.2.1). Not before `gapDueMs`, or a publisher that returns would find its time taken.
    */
   passGap(): void {
-    const start = this.#leadEnd;
-    if (!this.#period || !start || !this.isPlayable || this.#isEnded) return;
+    const start = this.#sourceEnd;
+    if (!this.#period || !start || this.gapDueMs === undefined) return;
     const { msn } = this.#boundaries.add(this.#period, start.ticks, start.timescale);
-    for (const segmenter of this.#segmenters.values()) segmenter.fillGaps(msn + 1);
     const gapTicks = msToTicks(this.options.segmentTargetMs, start.timescale);
-    this.#leadEnd = { ...start, ticks: start.ticks + gapTicks };
+    this.#sourceEnd = { ...start, ticks: start.ticks + gapTicks };
+    this.#boundaries.endPeriod(this.#sourceEnd);
+    for (const segmenter of this.#segmenters.values()) segmenter.fillGaps(msn + 1);
   }
 
   /** The source is over. Rungs may still bring what they have in hand; `finish` ends the presentation. */
@@ -174,7 +201,10 @@ export class Packager implements LiveReader, LivePresentation {
 
   /** The encoder of these rungs is away for a while: their playlists go on with gaps until it is back. */
   loseRungs(renditionIds: readonly string[]): void {
-    for (const id of renditionIds) this.#lost.add(id);
+    for (const id of renditionIds) {
+      this.#lost.add(id);
+      this.#segmenters.get(id)?.closeSegment();
+    }
   }
 
   /** These rungs will not come back: they leave the multivariant playlist and answer 404. */
@@ -182,6 +212,7 @@ export class Packager implements LiveReader, LivePresentation {
     for (const id of renditionIds) {
       this.#lost.delete(id);
       this.#segmenters.delete(id);
+      this.#rejoinMsn.set(id, this.#boundaries.nextMsn);
     }
     this.#relist();
   }
@@ -194,19 +225,36 @@ export class Packager implements LiveReader, LivePresentation {
     this.events.emit("ended", this);
   }
 
+  #takeLead(period: Period, unit: Unit): void {
+    this.#aloneSince = undefined;
+    if (this.#isVideoAway && !this.#canVideoReturn(unit)) {
+      this.#leadEnd = endOf(unit);
+      return;
+    }
+    this.#writeLead(period, unit);
+    this.#isVideoAway = false;
+  }
+
+  /** Pictures that come back begin a segment, after all that audio has had alone. */
+  #canVideoReturn(unit: Unit): boolean {
+    const end = this.#sourceEnd;
+    return (
+      unit.isKey && (!end || compareTicks(unit.dts + unit.cts, unit.track.timescale, end.ticks, end.timescale) >= 0)
+    );
+  }
+
   #writeLead(period: Period, unit: Unit): void {
     this.#timeline ??= this.#fixTimeline(unit);
     if (unit.isKey && unit.track.format.kind === "video") this.#measureGop(unit);
     if (this.#startsSegment(unit)) {
-      this.#segmentStart = unit.dts;
+      this.#segmentStart = unit.dts + unit.cts;
       this.#boundaries.add(period, unit.dts + unit.cts, unit.track.timescale);
       this.#fillLost();
       this.#fillAbsent(period);
-      if (!unit.isKey) this.#isIndependent = false;
     }
     const id = unit.track.format.kind === "video" ? SOURCE_VIDEO_ID : SOURCE_AUDIO_ID;
-    this.#leadEnd = { ticks: unit.dts + unit.duration, timescale: unit.track.timescale };
-    this.#source(id, period).write(period, unit);
+    this.#leadEnd = endOf(unit);
+    this.#writeSource(id, period, unit);
   }
 
   /** The part target holds for ever, so it is made to fit the source's frames: each part is whole frames, >= 85 % full. */
@@ -230,9 +278,9 @@ export class Packager implements LiveReader, LivePresentation {
   }
 
   #startsSegment(unit: Unit): boolean {
-    if (this.#segmentStart === undefined) return true;
+    if (this.#segmentStart === undefined || this.#isVideoAway) return true;
     const { timescale } = unit.track;
-    const elapsedMs = ticksToMs(unit.dts - this.#segmentStart, timescale);
+    const elapsedMs = ticksToMs(unit.dts + unit.cts - this.#segmentStart, timescale);
     const limitMs = this.#targetDurationS ? this.#targetDurationS * 1000 + ROUNDING_MS : MAX_FIRST_SEGMENT_MS;
     if (elapsedMs + ticksToMs(unit.duration, timescale) > limitMs) return true;
     if (!unit.isKey) return false;
@@ -246,11 +294,10 @@ export class Packager implements LiveReader, LivePresentation {
   #releaseAudio(period: Period): void {
     let released = 0;
     for (const unit of this.#heldAudio) {
-      if (!this.#isBehindLead(unit)) {
-        if (!this.#isVideoStalled(unit)) break;
-        this.#cutWithoutVideo(period, unit);
-      }
-      this.#source(SOURCE_AUDIO_ID, period).write(period, unit);
+      const isBehindLead = this.#isBehindLead(unit);
+      if (!isBehindLead && !this.#isAlone(unit)) break;
+      if (!isBehindLead || this.#isVideoAway) this.#cutWithoutVideo(period, unit);
+      if (this.#timeline) this.#writeSource(SOURCE_AUDIO_ID, period, unit);
       released++;
     }
     if (released > 0) this.#heldAudio.splice(0, released);
@@ -263,9 +310,13 @@ export class Packager implements LiveReader, LivePresentation {
     );
   }
 
-  #isVideoStalled(unit: Unit): boolean {
+  /** Pictures that only come late are waited for; when none come any more, audio goes on without. */
+  #isAlone(unit: Unit): boolean {
     const newest = this.#heldAudio.at(-1);
-    return newest !== undefined && ticksToMs(newest.dts - unit.dts, unit.track.timescale) > MAX_AUDIO_LEAD_MS;
+    if (!newest) return false;
+    const { timescale } = unit.track;
+    const aloneMs = ticksToMs(newest.dts - (this.#aloneSince ?? newest).dts, timescale);
+    return aloneMs > MAX_AUDIO_ALONE_MS || ticksToMs(newest.dts - unit.dts, timescale) > MAX_HELD_AUDIO_MS;
   }
 
   /** Video has stopped: audio goes on in segments of its own, and the video's playlist with gaps. */
@@ -274,9 +325,10 @@ export class Packager implements LiveReader, LivePresentation {
     if (!last) return;
     const { timescale } = unit.track;
     const elapsedMs = ticksToMs(unit.dts, timescale) - ticksToMs(last.start, last.timescale);
-    if (elapsedMs + ticksToMs(unit.duration, timescale) <= this.targetDurationS * 1000 + ROUNDING_MS) return;
+    if (elapsedMs + ticksToMs(unit.duration, timescale) <= this.targetDurationS * 1000) return;
     const { msn } = this.#boundaries.add(period, unit.dts, timescale);
     this.#segmentStart = rescale(unit.dts, timescale, VIDEO_TIMESCALE);
+    this.#isVideoAway = true;
     this.#segmenters.get(SOURCE_VIDEO_ID)?.fillGaps(msn);
     this.#fillLost();
   }
@@ -284,9 +336,10 @@ export class Packager implements LiveReader, LivePresentation {
   #closeSource(): void {
     const period = this.#period;
     if (period && this.#timeline) {
-      for (const unit of this.#heldAudio) this.#source(SOURCE_AUDIO_ID, period).write(period, unit);
+      for (const unit of this.#heldAudio) this.#writeSource(SOURCE_AUDIO_ID, period, unit);
     }
     this.#heldAudio = [];
+    if (this.#sourceEnd) this.#boundaries.endPeriod(this.#sourceEnd);
     for (const id of [SOURCE_VIDEO_ID, SOURCE_AUDIO_ID]) this.#segmenters.get(id)?.closeSegment();
   }
 
@@ -300,6 +353,13 @@ export class Packager implements LiveReader, LivePresentation {
     const msn = this.#boundaries.last?.msn ?? 0;
     if (!period.video) this.#segmenters.get(SOURCE_VIDEO_ID)?.fillGaps(msn);
     if (!period.audio) this.#segmenters.get(SOURCE_AUDIO_ID)?.fillGaps(msn);
+  }
+
+  #writeSource(id: string, period: Period, unit: Unit): void {
+    const end = endOf(unit);
+    const known = this.#sourceEnd;
+    if (!known || compareTicks(end.ticks, end.timescale, known.ticks, known.timescale) > 0) this.#sourceEnd = end;
+    this.#source(id, period).write(period, unit);
   }
 
   #source(id: string, period: Period): Segmenter {
@@ -327,6 +387,7 @@ export class Packager implements LiveReader, LivePresentation {
       origin,
       audioRenditionId,
       timeline: this.#timeline,
+      firstMsn: this.#rejoinMsn.get(id) ?? 0,
       onAdvance: (rendition) => this.#advanced(rendition),
     });
     this.#segmenters.set(id, segmenter);
@@ -343,6 +404,8 @@ export class Packager implements LiveReader, LivePresentation {
 
   #advanced(rendition: Segmenter): void {
     this.#fixTargetDuration(rendition);
+    const newest = rendition.segments.at(-1);
+    if (newest && !newest.isGap && !newest.isIndependent) this.#isIndependent = false;
     if (rendition.hasCompleteSegment && !this.#listed.includes(rendition)) this.#relist();
     this.events.emit("advance", rendition);
   }
@@ -359,6 +422,10 @@ export class Packager implements LiveReader, LivePresentation {
     this.#listed = [...this.#segmenters.values()].filter((segmenter) => segmenter.hasCompleteSegment);
     this.events.emit("renditions", this);
   }
+}
+
+function endOf(unit: Unit): Instant {
+  return { ticks: unit.dts + unit.duration, timescale: unit.track.timescale };
 }
 
 /**

@@ -15,7 +15,7 @@ export interface PackagingOptions {
 
 /** CMAF header of the segments that name it. */
 export interface InitSegment {
-  /** Object name within its rendition: `{epoch}-{n}.init.mp4`. */
+  /** Object name within its rendition: `{epoch}-{msn}.init.mp4`, after the first segment that needs it. */
   readonly name: string;
   readonly format: MediaFormat;
   readonly timescale: number;

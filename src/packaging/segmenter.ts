@@ -10,6 +10,8 @@ import { iframesOf, MAX_IFRAMES_PER_SEGMENT } from "./iframes.ts";
 import type { InitSegment, MeasuredBitrate, MediaObject, Part, Rendition, Segment } from "./presentation.ts";
 
 const TRACK_ID = 1;
+/** Renditions that stop together end within a frame of each other. */
+const MAX_SEAM_MS = 100;
 
 /** What the renditions of one presentation share. */
 export interface SharedTimeline {
@@ -31,6 +33,8 @@ export interface SegmenterOptions {
   readonly origin: "source" | "rung";
   readonly audioRenditionId: string | undefined;
   readonly timeline: SharedTimeline;
+  /** It may not begin with a lower number. */
+  readonly firstMsn: number;
   readonly onAdvance: (rendition: Segmenter) => void;
 }
 
@@ -77,13 +81,13 @@ export class Segmenter implements Rendition {
   /** As of the newest period. */
   audioRenditionId: string | undefined;
   readonly #timeline: SharedTimeline;
+  readonly #firstMsn: number;
   readonly #onAdvance: (rendition: Segmenter) => void;
   readonly #objects = new Map<string, MediaObject>();
   readonly #bitrate: BitrateMeter;
   readonly #iframeBitrate: BitrateMeter;
   #frameRate: FrameRateMeter | undefined;
   #inits: InitSegment[] = [];
-  #initCount = 0;
   #track: Track | undefined;
   /** Listed segments and, before them, those that left the playlist and can still be fetched. */
   #kept: GrowingSegment[] = [];
@@ -99,6 +103,7 @@ export class Segmenter implements Rendition {
     this.origin = options.origin;
     this.audioRenditionId = options.audioRenditionId;
     this.#timeline = options.timeline;
+    this.#firstMsn = options.firstMsn;
     this.#onAdvance = options.onAdvance;
     this.#bitrate = new BitrateMeter(options.timeline.segmentTargetMs);
     this.#iframeBitrate = new BitrateMeter(options.timeline.segmentTargetMs);
@@ -207,15 +212,16 @@ export class Segmenter implements Rendition {
     if (!boundary) return this.#open?.period === period;
     if (this.#open && boundary.msn <= this.#open.msn) return true;
     if (!this.#open && boundary.msn < this.#nextMsn && this.#kept.length > 0) return false;
-    if (this.#kept.length === 0 && !this.#canJoin(boundary, unit)) return false;
+    if (!this.#open && !this.#canJoin(boundary, unit)) return false;
     this.fillGaps(boundary.msn);
     this.closeSegment();
     this.#openSegment(boundary, unit);
     return true;
   }
 
-  /** Video joins where its frame opens the segment; audio may join anywhere. */
+  /** Video joins, for the first time or after a hole, where its frame opens the segment; audio may join anywhere. */
   #canJoin(boundary: Boundary, unit: Unit): boolean {
+    if (boundary.msn < this.#firstMsn) return false;
     if (this.kind === "audio") return true;
     const { timescale } = unit.track;
     return (
@@ -229,7 +235,7 @@ export class Segmenter implements Rendition {
       msn: boundary.msn,
       iframeMsn: this.#iframeMsn(boundary.msn),
       period: boundary.period,
-      init: this.#initFor(unit.track),
+      init: this.#initFor(unit.track, boundary.msn),
       start: unit.dts,
       isIndependent: unit.isKey,
       isGap: false,
@@ -242,9 +248,9 @@ export class Segmenter implements Rendition {
 
   #addGap(msn: number): void {
     const boundary = this.#timeline.boundaries.get(msn);
-    const end = this.#timeline.boundaries.get(msn + 1);
+    const end = this.#timeline.boundaries.endOf(msn);
     const { timescale } = this;
-    const start = boundary ? scaleStart(boundary, timescale) : (this.#endTicks ?? 0);
+    const start = this.#gapStart(boundary);
     const segment = new GrowingSegment({
       name: `${this.#timeline.epoch}-${msn}.m4s`,
       msn,
@@ -257,14 +263,22 @@ export class Segmenter implements Rendition {
       isDiscontinuity: boundary?.isPeriodStart === true && boundary.period.index > 0,
       arrivedAtMs: 0,
     });
-    const hasEnd = end && end.period === segment.period;
-    segment.duration = hasEnd
-      ? scaleStart(end, timescale) - start
+    segment.duration = end
+      ? rescale(end.ticks, end.timescale, timescale) - start
       : msToTicks(this.#timeline.segmentTargetMs, timescale);
     segment.isComplete = true;
     this.#keep(segment);
     this.#list();
     this.#onAdvance(this);
+  }
+
+  /** At the boundary; but what is missing of a frame before it is not listed as a hole of its own. */
+  #gapStart(boundary: Boundary | undefined): Ticks {
+    const ownEnd = this.#endTicks ?? 0;
+    if (!boundary) return ownEnd;
+    const start = scaleStart(boundary, this.timescale);
+    const isSeam = Math.abs(start - ownEnd) < msToTicks(MAX_SEAM_MS, this.timescale);
+    return isSeam && boundary.period === this.#lastKept.period ? ownEnd : start;
   }
 
   get #lastKept(): GrowingSegment {
@@ -278,7 +292,7 @@ export class Segmenter implements Rendition {
     return last && last.start + last.duration;
   }
 
-  #initFor(track: Track): InitSegment {
+  #initFor(track: Track, msn: number): InitSegment {
     const last = this.#inits.at(-1);
     if (
       last &&
@@ -289,7 +303,7 @@ export class Segmenter implements Rendition {
     }
     this.#track = track;
     const init: InitSegment = {
-      name: `${this.#timeline.epoch}-${this.#initCount++}.init.mp4`,
+      name: `${this.#timeline.epoch}-${msn}.init.mp4`,
       format: track.format,
       timescale: track.timescale,
       bytes: writeInitSegment([{ trackId: TRACK_ID, timescale: track.timescale, format: track.format }]),
@@ -397,11 +411,12 @@ export class Segmenter implements Rendition {
 
   /** How many complete segments are listed: as many as were asked for, and more while they are too short. */
   #windowCount(kept: readonly GrowingSegment[], completeCount: number): number {
-    const minTicks = msToTicks(this.#timeline.minWindowMs(), this.timescale);
-    let windowTicks = 0;
+    const minMs = this.#timeline.minWindowMs();
+    let windowMs = 0;
     for (let count = 1; count <= completeCount; count++) {
-      windowTicks += kept[completeCount - count]?.duration ?? 0;
-      if (count >= this.#timeline.windowSegmentCount && windowTicks >= minTicks) return count;
+      const segment = kept[completeCount - count];
+      windowMs += segment ? ticksToMs(segment.duration, segment.init.timescale) : 0;
+      if (count >= this.#timeline.windowSegmentCount && windowMs >= minMs) return count;
     }
     return completeCount;
   }
