@@ -111,8 +111,8 @@ export async function startHeadwater(options: HeadwaterOptions = {}): Promise<He
 export class Headwater implements AsyncDisposable {
   readonly adminToken = ADMIN_TOKEN;
   readonly dataDir: string;
-  /** From the start of the process to its banner. */
-  startedInMs = 0;
+  /** Wall clock, when its banner was there. */
+  bannerAtMs = 0;
   studioLink = "";
   /** Where encoders publish, without key. */
   rtmpUrl = "";
@@ -162,9 +162,8 @@ export class Headwater implements AsyncDisposable {
   }
 
   async untilStarted(signal: AbortSignal): Promise<void> {
-    const startedAtMs = performance.now();
     await this.#until(() => /^ {2}Data /m.test(this.#lines.join("\n")), "started", signal);
-    this.startedInMs = performance.now() - startedAtMs;
+    this.bannerAtMs = Date.now();
     const text = this.#lines.join("\n");
     this.studioLink = /Studio +(\S+)/.exec(text)?.[1] ?? "";
     this.rtmpUrl = /RTMP +(\S+)/.exec(text)?.[1]?.replace("localhost", "127.0.0.1") ?? "";
@@ -192,6 +191,11 @@ export class Headwater implements AsyncDisposable {
   async createStream(body: object = {}): Promise<TestStream> {
     const created = await this.ask<StreamBody & { stream_key: string }>("POST", "/api/v1/streams", body);
     return new TestStream(this, created.stream_id, created.stream_key);
+  }
+
+  /** A stream that an earlier server on this data directory made. */
+  existingStream(streamId: string, key: string): TestStream {
+    return new TestStream(this, streamId, key);
   }
 
   stream(streamId: string): Promise<StreamBody> {
