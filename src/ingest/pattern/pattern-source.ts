@@ -32,15 +32,17 @@ export interface PatternSourceOptions {
 const FRAMES_PER_SECOND = 30;
 const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const GOP_S = 2;
+/** A short stall is made up for, because a missing frame cuts parts short; a longer one is left out. */
+const MOST_LATE_FRAMES = 15;
 /** Clock strips that may wait for the encoder; a later one is left out, and the picture stands still for its time. */
-const MAX_WAITING_BYTES = 4 * STRIP_BYTES;
+const MAX_WAITING_BYTES = (MOST_LATE_FRAMES + 4) * STRIP_BYTES;
 const RESTART_DELAY_MS = 2_000;
 const OUTPUTS = ["video", "audio"] as const;
 
 /**
  * The built-in test picture: moving shapes, a tone that is louder at the start of every second, and at the foot a clock
  * that this process draws just before each frame is encoded. The clock's frames carry their times and pace the whole, so
- * media time runs with the machine's clock: a frame that is late is left out, and nothing comes in bunches.
+ * media time runs with the machine's clock.
  */
 export class PatternSource {
   readonly #options: PatternSourceOptions;
@@ -95,7 +97,7 @@ export class PatternSource {
   async #feed(encoder: PatternEncoder, firstFrame: number, stop: AbortSignal): Promise<void> {
     const [input] = encoder.inputs;
     input?.write(writeIvfHeader("Y800", PATTERN_WIDTH, STRIP_HEIGHT, FRAMES_PER_SECOND));
-    for (let frame = firstFrame; !stop.aborted; frame = Math.max(frame + 1, this.#dueFrame())) {
+    for (let frame = firstFrame; !stop.aborted; frame = Math.max(frame + 1, this.#dueFrame() - MOST_LATE_FRAMES)) {
       await this.#pause(this.#untilMs(frame), stop);
       if (stop.aborted || !input?.writable) return;
       if (input.writableLength < MAX_WAITING_BYTES) input.write(this.#drawFrame(frame));
