@@ -32,6 +32,8 @@ import { serveWeb } from "./web.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
+/** Viewers who were between two requests when the broadcasts ended still ask once more, and are told. */
+const FAREWELL_MS = 2_000;
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {
@@ -166,7 +168,11 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   const { port: httpPort } = await http.start();
   building.defer(() => rtmp.close());
   rtmpPort = (await rtmp.start()).port;
-  building.defer(() => channels.close());
+  building.defer(async () => {
+    const { viewerCount } = channels.counts();
+    await channels.close();
+    if (viewerCount > 0) await new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve));
+  });
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, onAir.streams, log);
