@@ -41,7 +41,9 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   /** Broadcasts that are on air or wait for their publisher. */
   readonly #live = new Map<StreamId, Run>();
   /** The last broadcast of a stream, as long as it can still be played. */
-  readonly #ended = new Map<StreamId, Run>();
+  readonly #ended = new Map<StreamId, EndedRun>();
+  /** Broadcasts that are over and still bring out what they have in hand. */
+  readonly #finishing = new Set<Promise<void>>();
   readonly #patterns = new Map<StreamId, Promise<void>>();
   #isClosing = false;
 
@@ -73,7 +75,9 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   find(streamId: string, format?: ManifestFormat): LivePresentation | undefined {
-    return this.#presentationOf(this.#live, streamId, format) ?? this.#presentationOf(this.#ended, streamId, format);
+    // Whatever stands in the path is looked up as it is: what is no id is no key.
+    const id = streamId as StreamId;
+    return presentationOf(this.#live.get(id), format) ?? presentationOf(this.#ended.get(id)?.run, format);
   }
 
   explainAbsence(streamId: string, format?: ManifestFormat): DomainError {
@@ -122,12 +126,23 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     const request = { protocol: "pattern", streamKey: "", remoteAddress: "built-in", encoder: "test picture" } as const;
     const publication = this.#claim(record, request);
     const log = this.#options.log.child({ streamId });
-    const done = this.#options.runPattern(publication, log).finally(() => this.#patterns.delete(streamId));
+    const done = this.#runPattern(publication, log).then(() => {
+      if (this.#patterns.get(streamId) === done) this.#patterns.delete(streamId);
+    });
     this.#patterns.set(streamId, done);
   }
 
+  async #runPattern(publication: Publication, log: Logger): Promise<void> {
+    try {
+      await this.#options.runPattern(publication, log);
+    } catch (error) {
+      log.error({ err: error }, "the test picture failed");
+      publication.close("the test picture failed");
+    }
+  }
+
   async still(streamId: StreamId): Promise<Uint8Array | undefined> {
-    const presentation = this.#presentationOf(this.#live, streamId, undefined);
+    const presentation = presentationOf(this.#live.get(streamId), undefined);
     return presentation && this.#options.takeStill(streamId, presentation);
   }
 
@@ -145,6 +160,8 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all([...this.#live.keys()].map((streamId) => this.stop(streamId, "The server is shutting down")));
+    await Promise.all(this.#finishing);
+    for (const { cancelForgetting } of this.#ended.values()) cancelForgetting();
   }
 
   #refuseBlocked(address: string): void {
@@ -166,7 +183,7 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
       throw new DomainError("LIMIT_REACHED", `No more than ${maxConcurrentStreams} streams may be live at once`);
     }
     const { streamId } = record;
-    const run = createRun(advance(record, this.#ended.get(streamId)), log.child({ streamId }));
+    const run = createRun(advance(record, this.#ended.get(streamId)?.run), log.child({ streamId }));
     run.broadcast.events.on("state", (state) => {
       if (state === "live") this.#note(streamId, "live", { broadcastStartedAtMs: run.startedAtMs ?? null });
       if (state === "ended") this.#retire(streamId, run);
@@ -178,28 +195,44 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   /** An ended broadcast can be played for a while; then the stream waits for its next one. */
   #retire(streamId: StreamId, run: Run): void {
     this.#live.delete(streamId);
+    this.#awaitFinish(run);
     if (run.startedAtMs === undefined) return;
+    // Timers hold their broadcast, and that its media.
+    this.#ended.get(streamId)?.cancelForgetting();
+    this.#ended.set(streamId, { run, cancelForgetting: this.#scheduleForgetting(streamId, run) });
+    // What our own end interrupts stays `live` in the catalog: the next start takes it up.
+    if (!this.#isClosing) this.#note(streamId, "ready", { broadcastEndedAtMs: this.#options.clock.nowMs() });
+  }
+
+  #awaitFinish(run: Run): void {
+    const finished = run.end(new DomainError("STREAM_NOT_LIVE")).finally(() => this.#finishing.delete(finished));
+    this.#finishing.add(finished);
+  }
+
+  #scheduleForgetting(streamId: StreamId, run: Run): () => void {
     const { clock, endedRetentionMs } = this.#options;
-    this.#ended.set(streamId, run);
-    this.#note(streamId, "ready", { broadcastEndedAtMs: clock.nowMs() });
-    clock.after(DELETED_RETENTION_MS, () => void this.#forgetIfDeleted(streamId, run));
-    clock.after(endedRetentionMs, () => this.#forget(streamId, run));
+    const cancelEarly = clock.after(DELETED_RETENTION_MS, () => void this.#forgetIfDeleted(streamId, run));
+    const cancelLate = clock.after(endedRetentionMs, () => this.#forget(streamId, run));
+    return () => {
+      cancelEarly();
+      cancelLate();
+    };
   }
 
   async #forgetIfDeleted(streamId: StreamId, run: Run): Promise<void> {
-    if (!(await this.#options.streams.get(streamId))) this.#forget(streamId, run);
+    try {
+      if (!(await this.#options.streams.get(streamId))) this.#forget(streamId, run);
+    } catch (error) {
+      this.#options.log.error({ streamId, err: error }, "whether a stream was deleted cannot be read");
+    }
   }
 
   #forget(streamId: StreamId, run: Run): void {
-    if (this.#ended.get(streamId) !== run) return;
+    const ended = this.#ended.get(streamId);
+    if (ended?.run !== run) return;
+    ended.cancelForgetting();
     this.#ended.delete(streamId);
     if (!this.#live.has(streamId) && !this.#isClosing) this.#note(streamId, "pending", {});
-  }
-
-  #presentationOf(runs: ReadonlyMap<StreamId, Run>, streamId: string, format: ManifestFormat | undefined) {
-    // Whatever stands in the path is looked up as it is: what is no id is no key.
-    const run = runs.get(streamId as StreamId);
-    return run?.offers(format) ? run.presentation : undefined;
   }
 
   /** The catalog follows what happens; a broadcast never waits for it. */
@@ -208,6 +241,16 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
       this.#options.log.error({ streamId, err: error }, "the catalog did not take a stream's status");
     });
   }
+}
+
+/** A broadcast that is over and can still be played. */
+interface EndedRun {
+  readonly run: Run;
+  readonly cancelForgetting: () => void;
+}
+
+function presentationOf(run: Run | undefined, format: ManifestFormat | undefined): LivePresentation | undefined {
+  return run?.offers(format) ? run.presentation : undefined;
 }
 
 type ParametersAfterFirst<F> = F extends (first: never, ...rest: infer Rest) => unknown ? Rest : never;
