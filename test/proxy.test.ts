@@ -166,6 +166,13 @@ for (const { name, start } of CACHE_PROGRAMS) {
       assert.deepEqual((await cache.ask(segment)).body, whole);
     });
 
+    test("nobody is given the playlist of some seconds ago", async () => {
+      const old = positionOf(readMediaPlaylist((await cache.ask(mediaPath("source"))).body.toString()))?.msn ?? 0;
+      for (const msn of [old, old + 1, old + 2]) await playlistNow(`?_HLS_msn=${msn}`);
+      const { body } = await cache.ask(mediaPath("source"));
+      assert.ok((positionOf(readMediaPlaylist(body.toString()))?.msn ?? 0) >= old + 2);
+    });
+
     test("a refusal is not kept, and what is absent only for a moment", async () => {
       const tooFar = mediaPath("source", "?_HLS_msn=99999999");
       const countsBefore = await countAnswers();

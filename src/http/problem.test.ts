@@ -109,6 +109,14 @@ test("answers 422 for a bad body, 400 for a bad query and what is no JSON, 415 f
   assert.equal((await post("/things", "a", "text/csv")).statusCode, 415);
 });
 
+test("lets no cache keep a failure, whatever its status", async () => {
+  const app = createApp();
+  for (const request of [{ url: "/nothing" }, { url: "/broken" }, { method: "PUT", url: "/things/1" } as const]) {
+    assert.equal((await app.inject(request)).headers["cache-control"], "no-store", request.url);
+  }
+  assert.equal((await app.inject({ url: "/things/1" })).headers["cache-control"], undefined);
+});
+
 test("hides a fault of ours behind 500", async () => {
   const response = await createApp().inject({ url: "/broken" });
   assert.equal(response.statusCode, 500);

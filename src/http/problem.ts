@@ -198,7 +198,9 @@ function headersFor(status: number, { allow, retryAfterS }: ProblemOptions): Fla
   return headers;
 }
 
+/** For what Fastify answers: no failure there is worth keeping, and some caches keep a 404 for minutes unasked. */
 function setHeaders(reply: { header(name: string, value: string): unknown }, headers: FlatHeaders): void {
+  reply.header("Cache-Control", "no-store");
   for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] ?? "", headers[i + 1] ?? "");
 }
 
