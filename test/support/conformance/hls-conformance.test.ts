@@ -3,11 +3,26 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import * as HlsParser from "hls-parser";
 import { Parser as M3u8Parser } from "m3u8-parser";
+import { renderIframePlaylist } from "../../../src/packaging/hls/iframe-playlist.ts";
 import { renderMediaPlaylist } from "../../../src/packaging/hls/media-playlist.ts";
 import { renderMultivariantPlaylist } from "../../../src/packaging/hls/multivariant-playlist.ts";
 import { AAC, H264, ScriptedPresentation } from "../presentation.ts";
 import { anyStream, playSteps } from "../presentation-steps.ts";
 import { HlsConformance } from "./hls-conformance.ts";
+
+function observeIframes(
+  conformance: HlsConformance,
+  bases: Map<string, string>,
+  presentation: ScriptedPresentation,
+  rendition: ScriptedPresentation["renditions"][number],
+): void {
+  const uri = `${rendition.id}/iframes.m3u8`;
+  const full = renderIframePlaylist(presentation, rendition);
+  conformance.observeIframes(uri, full, presentation.endMs);
+  const delta = renderIframePlaylist(presentation, rendition, { skip: true });
+  conformance.observeDelta(uri, bases.get(uri) ?? full, delta, full);
+  bases.set(uri, full);
+}
 
 describe("playlists of any stream", () => {
   it("break no rule, whatever happens to the stream", () => {
@@ -24,6 +39,7 @@ describe("playlists of any stream", () => {
             const delta = renderMediaPlaylist(presentation, rendition, { skip: true });
             conformance.observeDelta(uri, bases.get(uri) ?? full, delta, full);
             bases.set(uri, full);
+            if (rendition.kind === "video") observeIframes(conformance, bases, presentation, rendition);
           }
         });
         assert.equal(conformance.violations.report(), "");
@@ -44,7 +60,9 @@ describe("playlists of any stream", () => {
       });
       const read = () =>
         presentation.renditions.flatMap((rendition) =>
-          [false, true].map((skip) => HlsParser.parse(renderMediaPlaylist(presentation, rendition, { skip }))),
+          [renderMediaPlaylist, rendition.kind === "video" ? renderIframePlaylist : renderMediaPlaylist].flatMap(
+            (render) => [false, true].map((skip) => HlsParser.parse(render(presentation, rendition, { skip }))),
+          ),
         );
       for (let count = 0; count < 10; count++) presentation.addSegment();
       for (const playlist of read()) assert.equal(playlist.isMasterPlaylist, false);

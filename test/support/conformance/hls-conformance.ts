@@ -21,6 +21,8 @@ const SAME_INSTANT_MS = 250;
 /** Parts by which two renditions may be apart: one in the making, one in the air. */
 const STEP_PARTS = 2;
 const ROUNDING_S = 0.001;
+/** EXT-X-PROGRAM-DATE-TIME is in whole milliseconds. */
+const DATE_ROUNDING_MS = 2;
 
 export interface HlsConformanceOptions {
   readonly violations?: Violations;
@@ -36,6 +38,7 @@ export class HlsConformance {
   readonly violations: Violations;
   readonly #options: HlsConformanceOptions;
   readonly #renditions = new Map<string, RenditionHistory>();
+  readonly #iframes = new Map<string, RenditionHistory>();
   #multivariant: MultivariantPlaylist | undefined;
 
   constructor(options: HlsConformanceOptions = {}) {
@@ -61,6 +64,17 @@ export class HlsConformance {
     for (const other of this.#renditions.values()) {
       if (other.id !== renditionUri) this.#checkTogether(this.#history(renditionUri), other);
     }
+    return playlist;
+  }
+
+  /** A full I-frame playlist, after a media playlist that lists the same segments. */
+  observeIframes(uri: string, text: string, atMs: number): MediaPlaylist {
+    const playlist = readMediaPlaylist(text);
+    for (const { rule, message } of checkMediaPlaylist(playlist)) this.violations.add(rule, `${uri}: ${message}`);
+    if (!playlist.isIframesOnly) this.violations.add("H50", `${uri}: no EXT-X-I-FRAMES-ONLY`);
+    this.#history(uri, this.#iframes).observe(playlist, atMs);
+    const beside = [...this.#renditions.values()].find(({ id }) => folderOf(id) === folderOf(uri));
+    if (beside?.newest) this.#checkIframesBeside(uri, playlist, beside.id, beside.newest);
     return playlist;
   }
 
@@ -90,12 +104,12 @@ export class HlsConformance {
     return this.#multivariant ? mediaPlaylistUris(this.#multivariant) : [...this.#renditions.keys()];
   }
 
-  #history(renditionUri: string): RenditionHistory {
-    const known = this.#renditions.get(renditionUri);
+  #history(renditionUri: string, histories = this.#renditions): RenditionHistory {
+    const known = histories.get(renditionUri);
     if (known) return known;
     const { slackMs } = this.#options;
     const history = new RenditionHistory(renditionUri, (rule, message) => this.violations.add(rule, message), slackMs);
-    this.#renditions.set(renditionUri, history);
+    histories.set(renditionUri, history);
     return history;
   }
 
@@ -157,6 +171,25 @@ export class HlsConformance {
     }
   }
 
+  /** The same promises, and each picture within the time and the discontinuity of the segment that it is a range of. */
+  #checkIframesBeside(uri: string, iframes: MediaPlaylist, mediaUri: string, media: MediaPlaylist): void {
+    const add = (rule: string, message: string) => this.violations.add(rule, `${uri} and ${mediaUri}: ${message}`);
+    if (iframes.targetDurationS !== media.targetDurationS) add("H51", "target durations differ");
+    const controls = [iframes, media].map(({ serverControl }) => JSON.stringify([...(serverControl ?? [])]));
+    if (controls[0] !== controls[1]) add("H51", "EXT-X-SERVER-CONTROL differs");
+    const segments = new Map(numbered(media).map((one) => [one.segment.uri, one]));
+    for (const { segment: entry, discontinuity } of numbered(iframes)) {
+      const known = segments.get(entry.uri);
+      if (!known) continue;
+      if (discontinuity !== known.discontinuity)
+        add("H51", `${entry.uri} has discontinuity ${discontinuity} and ${known.discontinuity}`);
+      const intoMs = Date.parse(entry.pdtText ?? "") - Date.parse(known.segment.pdtText ?? "");
+      const endMs = known.segment.durationS * 1000 - entry.durationS * 1000;
+      if (intoMs < -DATE_ROUNDING_MS || intoMs > endMs + DATE_ROUNDING_MS)
+        add("H26", `a picture ${intoMs} ms into ${entry.uri} for ${entry.durationS} s`);
+    }
+  }
+
   #checkTogether(a: RenditionHistory, b: RenditionHistory): void {
     const [one, other] = [a.newest, b.newest];
     if (!one || !other) return;
@@ -180,6 +213,18 @@ export class HlsConformance {
     if (apartMs > SAME_INSTANT_MS)
       this.violations.add("H26", `segment ${msn} starts ${apartMs} ms apart in ${a.id} and ${b.id}`);
   }
+}
+
+function numbered(playlist: MediaPlaylist) {
+  let discontinuity = playlist.discontinuitySequence ?? 0;
+  return playlist.complete.map((segment) => {
+    if (segment.hasDiscontinuity) discontinuity++;
+    return { segment, discontinuity };
+  });
+}
+
+function folderOf(uri: string): string {
+  return uri.slice(0, uri.lastIndexOf("/") + 1);
 }
 
 /** Seconds from the start of `playlist` to the end of the part (or of the segment, without one) at `position`. */

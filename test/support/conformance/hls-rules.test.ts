@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { renderIframePlaylist } from "../../../src/packaging/hls/iframe-playlist.ts";
 import { renderMediaPlaylist } from "../../../src/packaging/hls/media-playlist.ts";
 import { renderMultivariantPlaylist } from "../../../src/packaging/hls/multivariant-playlist.ts";
 import { AAC, H264, ScriptedPresentation } from "../presentation.ts";
@@ -145,12 +146,62 @@ describe("rules of the multivariant playlist", () => {
     ["H46", 'AUDIO="audio"', 'AUDIO="none"'],
     ["H46", ',URI="audio/playlist.m3u8"', ""],
     ["H47", ",CLOSED-CAPTIONS=NONE", ""],
+    ["H37", /(I-FRAME-STREAM-INF:BANDWIDTH=)\d+/, "$10"],
+    ["H41", /(I-FRAME-STREAM-INF:)/, "$1VIDEO-RANGE=PQ,"],
+    ["H50", /#EXT-X-I-FRAME-STREAM-INF.*\n/g, ""],
+    ["H50", /,URI="source\/iframes.m3u8"/, ""],
+    ["H50", /(I-FRAME.*),RESOLUTION=\d+x\d+/, "$1"],
+    ["H50", /(I-FRAME-STREAM-INF:)/, "$1FRAME-RATE=25.000,"],
+    ["H50", /(I-FRAME.*CODECS="avc1.64001f)/, "$1,mp4a.40.2"],
     ["H48", /$/, '#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1,CODECS="opus",CLOSED-CAPTIONS=NONE\na.m3u8\n'],
   ];
   for (const edit of edits) {
     it(`see ${edit[0]} broken by ${JSON.stringify(edit[2]).slice(0, 60)}`, () => {
       const text = edited(renderMultivariantPlaylist(stream()), edit);
       const rules = rulesOf((conformance) => conformance.observeMultivariant(text));
+      assert.ok(rules.includes(edit[0]), `${edit[0]} is not among ${rules}`);
+    });
+  }
+});
+
+describe("rules of I-frame playlists", () => {
+  /** The playlist beside it, then two looks at the key frames; the second is edited. */
+  function looks(edit?: Edit): string[] {
+    return rulesOf((conformance) => {
+      const presentation = stream();
+      conformance.observeMedia(SOURCE, media(presentation), 0);
+      const iframes = () => renderIframePlaylist(presentation, presentation.rendition("source"));
+      conformance.observeIframes("source/iframes.m3u8", iframes(), 0);
+      endSegment(presentation);
+      conformance.observeMedia(SOURCE, media(presentation), 1);
+      conformance.observeIframes("source/iframes.m3u8", edit ? edited(iframes(), edit) : iframes(), 1);
+    });
+  }
+
+  it("find nothing in good ones", () => assert.deepEqual(looks(), []));
+
+  const edits: readonly Edit[] = [
+    ["H11", "VERSION:5", "VERSION:4"],
+    ["Z1", "VERSION:5", "VERSION:6"],
+    ["H14", "EXTINF:2.00000", "EXTINF:1.99900"],
+    ["H15", /MEDIA-SEQUENCE:\d+/, "MEDIA-SEQUENCE:7"],
+    ["H16", "DISCONTINUITY-SEQUENCE:0", "DISCONTINUITY-SEQUENCE:1"],
+    ["H24", /#EXT-X-MAP.*\n/, ""],
+    ["H25", /#EXT-X-PROGRAM-DATE-TIME.*\n/, ""],
+    ["H26", /00:00:(\d\d)\.000Z/g, "00:00:$1.300Z"],
+    ["H50", "#EXT-X-I-FRAMES-ONLY\n", ""],
+    ["H50", /#EXT-X-BYTERANGE.*\n/, ""],
+    ["H50", "BYTERANGE:1@1", "BYTERANGE:1"],
+    ["H50", "BYTERANGE:1@1", "BYTERANGE:0@1"],
+    ["H50", /(e0-)3(\.m4s[\s\S]*)e0-4\.m4s/, "$13$2e0-3.m4s"],
+    ["H51", "TARGETDURATION:2", "TARGETDURATION:3"],
+    ["H51", "PART-HOLD-BACK=1.5,", ""],
+    ["H51", "DISCONTINUITY-SEQUENCE:0", "DISCONTINUITY-SEQUENCE:1"],
+    ["L14", "#EXT-X-BYTERANGE", '#EXT-X-PART:DURATION=0.5,URI="e0-1.0.m4s"\n#EXT-X-BYTERANGE'],
+  ];
+  for (const edit of edits) {
+    it(`see ${edit[0]} broken by ${JSON.stringify(edit[2]).slice(0, 60)}`, () => {
+      const rules = looks(edit);
       assert.ok(rules.includes(edit[0]), `${edit[0]} is not among ${rules}`);
     });
   }

@@ -15,6 +15,8 @@ export interface PlaylistSegment {
   readonly durationS: number;
   readonly hasDiscontinuity: boolean;
   readonly isGap: boolean;
+  /** EXT-X-BYTERANGE as it is written. */
+  readonly byteRange: string | undefined;
   /** EXT-X-MAP in force. */
   readonly map: string | undefined;
   readonly pdtText: string | undefined;
@@ -37,6 +39,7 @@ export interface MediaPlaylist {
   readonly mediaSequence: number;
   readonly discontinuitySequence: number | undefined;
   readonly playlistType: string | undefined;
+  readonly isIframesOnly: boolean;
   readonly skippedCount: number | undefined;
   readonly complete: readonly PlaylistSegment[];
   /** The last segment, while only parts of it are there. */
@@ -61,6 +64,12 @@ export function positionOf(playlist: MediaPlaylist): Position | undefined {
 /** All listed segments, the open one last. */
 export function segmentsOf({ complete, open }: MediaPlaylist): readonly PlaylistSegment[] {
   return open ? [...complete, open] : complete;
+}
+
+/** `<length>@<offset>`; undefined for any other form, the one without an offset included. */
+export function readByteRange(text: string | undefined): { length: number; offset: number } | undefined {
+  const [, length, offset] = /^([1-9]\d*)@(\d+)$/.exec(text ?? "") ?? [];
+  return length === undefined || offset === undefined ? undefined : { length: Number(length), offset: Number(offset) };
 }
 
 interface Draft {
@@ -89,6 +98,7 @@ export function readMediaPlaylist(text: string): MediaPlaylist {
     mediaSequence,
     discontinuitySequence: number("EXT-X-DISCONTINUITY-SEQUENCE"),
     playlistType: header("EXT-X-PLAYLIST-TYPE")?.value,
+    isIframesOnly: header("EXT-X-I-FRAMES-ONLY") !== undefined,
     skippedCount,
     complete,
     open,
@@ -113,7 +123,14 @@ function numberOf(text: string | undefined): number | undefined {
 
 /** Tags that say something of a segment as a whole; they stand before its first part. */
 const BEFORE_PARTS = new Set(["EXT-X-DISCONTINUITY", "EXT-X-MAP", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-KEY"]);
-const SEGMENT_TAGS = new Set([...BEFORE_PARTS, "EXT-X-PART", "EXT-X-GAP", "EXTINF", "EXT-X-BITRATE"]);
+const SEGMENT_TAGS = new Set([
+  ...BEFORE_PARTS,
+  "EXT-X-PART",
+  "EXT-X-GAP",
+  "EXTINF",
+  "EXT-X-BYTERANGE",
+  "EXT-X-BITRATE",
+]);
 const BEFORE_SEGMENTS = new Set(["EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-SKIP"]);
 
 function readSegments(lines: readonly Line[], firstMsn: number, problems: Violation[]) {
@@ -160,6 +177,7 @@ function finish(
     durationS: extinf ? Number(extinf.value.split(",")[0]) : parts.reduce((sum, part) => sum + part.durationS, 0),
     hasDiscontinuity: find("EXT-X-DISCONTINUITY") !== undefined,
     isGap: find("EXT-X-GAP") !== undefined,
+    byteRange: find("EXT-X-BYTERANGE")?.value,
     map: unquoted(find("EXT-X-MAP")?.attributes.get("URI")) ?? mapBefore,
     pdtText: find("EXT-X-PROGRAM-DATE-TIME")?.value,
     parts,

@@ -1,4 +1,4 @@
-import { type MediaPlaylist, type PlaylistSegment, positionOf, segmentsOf } from "./media-playlist.ts";
+import { type MediaPlaylist, type PlaylistSegment, positionOf, readByteRange, segmentsOf } from "./media-playlist.ts";
 import type { Violation } from "./violations.ts";
 
 type Rule = (playlist: MediaPlaylist) => Iterable<string>;
@@ -21,6 +21,7 @@ const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["H24", mapInForce],
   ["H25", programDateTime],
   ["H31", afterEnd],
+  ["H50", iframeRanges],
   ["L1", partHeaders],
   ["L2", partHoldBack],
   ["L3", serverControl],
@@ -29,6 +30,7 @@ const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["L9", oldParts],
   ["L11", preloadHint],
   ["L12", reportForm],
+  ["L14", iframesWithoutParts],
   ["Z5", emptySkip],
 ];
 
@@ -39,7 +41,9 @@ export function checkMediaPlaylist(playlist: MediaPlaylist): Violation[] {
 
 function neededVersion(playlist: MediaPlaylist): number {
   if (playlist.skippedCount !== undefined) return 9;
-  return segmentsOf(playlist).some(({ map }) => map !== undefined) ? 6 : 3;
+  const hasMap = segmentsOf(playlist).some(({ map }) => map !== undefined);
+  if (playlist.isIframesOnly) return hasMap ? 5 : 4;
+  return hasMap ? 6 : 3;
 }
 
 function* versionFloor(playlist: MediaPlaylist) {
@@ -50,7 +54,8 @@ function* versionFloor(playlist: MediaPlaylist) {
 function* versionCeiling(playlist: MediaPlaylist) {
   // EXT-X-GAP came with version 8; §8 does not list it, strict parsers ask for it.
   const hasGap = playlist.complete.some(({ isGap }) => isGap);
-  const allowed = Math.max(neededVersion(playlist), hasGap ? 8 : 6);
+  const usual = playlist.isIframesOnly ? 5 : 6;
+  const allowed = Math.max(neededVersion(playlist), hasGap ? 8 : usual);
   if (playlist.version > allowed) yield `version ${playlist.version}, content needs ${allowed}`;
 }
 
@@ -104,6 +109,23 @@ function* programDateTime(playlist: MediaPlaylist) {
 
 function* afterEnd({ isEnded, hints }: MediaPlaylist) {
   if (isEnded && hints.length > 0) yield "EXT-X-PRELOAD-HINT beside EXT-X-ENDLIST";
+}
+
+/** Each picture is a range of a segment, one after another. */
+function* iframeRanges({ isIframesOnly, complete }: MediaPlaylist) {
+  if (!isIframesOnly) return;
+  const ends = new Map<string | undefined, number>();
+  for (const { msn, uri, isGap, byteRange } of complete) {
+    if (isGap) continue;
+    const range = readByteRange(byteRange);
+    if (!range) yield `entry ${msn} has range ${byteRange}`;
+    else if (range.offset < (ends.get(uri) ?? 0)) yield `entry ${msn} at ${byteRange} begins before the last one ends`;
+    else ends.set(uri, range.offset + range.length);
+  }
+}
+
+function* iframesWithoutParts(playlist: MediaPlaylist) {
+  if (playlist.isIframesOnly && (hasParts(playlist) || playlist.hints.length > 0)) yield "key frames beside parts";
 }
 
 function hasParts(playlist: MediaPlaylist): boolean {

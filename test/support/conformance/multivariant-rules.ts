@@ -8,6 +8,8 @@ export interface Variant {
 
 export interface MultivariantPlaylist {
   readonly variants: readonly Variant[];
+  /** EXT-X-I-FRAME-STREAM-INF tags. */
+  readonly iframeVariants: readonly Variant[];
   /** EXT-X-MEDIA tags. */
   readonly media: readonly Attributes[];
   readonly isIndependent: boolean;
@@ -25,8 +27,10 @@ export function readMultivariantPlaylist(text: string): MultivariantPlaylist {
     else problems.push({ rule: "H36", message: "EXT-X-STREAM-INF without a URI line" });
   }
   const tags = lines.filter((line): line is Tag => isTag(line));
+  const iframeTags = tags.filter(({ name }) => name === "EXT-X-I-FRAME-STREAM-INF");
   return {
     variants,
+    iframeVariants: iframeTags.map(({ attributes }) => ({ uri: unquoted(attributes.get("URI")) ?? "", attributes })),
     media: tags.filter(({ name }) => name === "EXT-X-MEDIA").map(({ attributes }) => attributes),
     isIndependent: tags.some(({ name }) => name === "EXT-X-INDEPENDENT-SEGMENTS"),
     problems,
@@ -65,6 +69,7 @@ const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["H46", audioUris],
   ["H47", closedCaptions],
   ["H48", audioOnly],
+  ["H50", iframeAttributes],
 ];
 
 export function checkMultivariant(playlist: MultivariantPlaylist): Violation[] {
@@ -93,8 +98,8 @@ function* requiredAttributes({ variants }: MultivariantPlaylist) {
   }
 }
 
-function* bandwidths({ variants }: MultivariantPlaylist) {
-  for (const { uri, attributes } of variants) {
+function* bandwidths({ variants, iframeVariants }: MultivariantPlaylist) {
+  for (const { uri, attributes } of [...variants, ...iframeVariants]) {
     const peak = attributes.get("BANDWIDTH") ?? "";
     const average = attributes.get("AVERAGE-BANDWIDTH") ?? peak;
     if (!/^[1-9]\d*$/.test(peak) || !/^[1-9]\d*$/.test(average)) yield `${uri}: ${peak}, average ${average}`;
@@ -120,8 +125,10 @@ function* frameRate({ variants }: MultivariantPlaylist) {
   }
 }
 
-function* videoRange({ variants }: MultivariantPlaylist) {
-  const ranges = variants.filter(isVideo).map(({ attributes }) => attributes.get("VIDEO-RANGE"));
+function* videoRange({ variants, iframeVariants }: MultivariantPlaylist) {
+  const ranges = [...variants.filter(isVideo), ...iframeVariants].map(({ attributes }) =>
+    attributes.get("VIDEO-RANGE"),
+  );
   if (ranges.some((range) => range !== undefined && !["SDR", "PQ", "HLG"].includes(range))) yield `unknown: ${ranges}`;
   const isMixed = ranges.some((range) => range === "PQ" || range === "HLG") && ranges.includes(undefined);
   if (isMixed) yield "some variants say their range, others do not";
@@ -198,6 +205,21 @@ function* audioUris(playlist: MultivariantPlaylist) {
 function* closedCaptions({ variants }: MultivariantPlaylist) {
   const none = variants.filter(({ attributes }) => attributes.get("CLOSED-CAPTIONS") === "NONE").length;
   if (none > 0 && none < variants.length) yield `${none} of ${variants.length} variants say NONE`;
+}
+
+/** HLS §4.4.6.3, Apple §6.1: pictures for every stream that has some, described as the variants are. */
+function* iframeAttributes({ variants, iframeVariants }: MultivariantPlaylist) {
+  if (variants.some(isVideo) && iframeVariants.length === 0) yield "video without an I-frame playlist";
+  for (const variant of iframeVariants) {
+    const { uri, attributes } = variant;
+    for (const name of ["URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION"]) {
+      if (!attributes.has(name)) yield `${uri} has no ${name}`;
+    }
+    for (const name of ["FRAME-RATE", "AUDIO", "SUBTITLES", "CLOSED-CAPTIONS"]) {
+      if (attributes.has(name)) yield `${uri} has ${name}`;
+    }
+    if (codecsOf(variant).some((codec) => !VIDEO_CODEC.test(codec))) yield `${uri}: CODECS of more than pictures`;
+  }
 }
 
 function* audioOnly({ variants }: MultivariantPlaylist) {
