@@ -201,7 +201,7 @@ export function patternArguments(startS: number, phaseMs: number): readonly stri
       "-g",
       "65535",
       "-force_key_frames",
-      `expr:isnan(prev_forced_t)+gt(floor(t/${GOP_S}),floor(prev_forced_t/${GOP_S}))`,
+      `expr:isnan(prev_forced_t)+gte(t,prev_forced_t+${GOP_S})`,
     ],
     ...["-video_track_timescale", `${VIDEO_TIMESCALE}`, ...PIPE_OUTPUT, "pipe:3"],
     ...["-map", "[audio]", "-c:a", "aac", "-b:a", "128000", ...PIPE_OUTPUT, "pipe:4"],
