@@ -16,6 +16,7 @@ import { LiveDelivery } from "../delivery/live-delivery.ts";
 import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { Stills } from "../encode/stills.ts";
+import { restrictOrigins } from "../http/cors.ts";
 import { createHttpServer } from "../http/server.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
@@ -118,11 +119,16 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     rtmpPending: () => rtmp.counts.pendingCount,
   });
 
+  const { corsAllowedOrigins: allowedOrigins } = config.http;
+  const isOpenToAll = allowedOrigins.includes("*");
   const http = createHttpServer({
     host,
     port: config.http.port,
     log,
-    fast: (req, res) => delivery.handle(req, res),
+    fast: (req, res) => {
+      if (!isOpenToAll) restrictOrigins(req, res, allowedOrigins);
+      return delivery.handle(req, res);
+    },
     limits: { maxConnectionCount: config.http.maxConnections, maxBodyBytes: config.http.maxJsonBodyBytes },
   });
   const rtmp = new RtmpServer({ host, port: config.rtmp.port, gate: channels, limits: rtmpLimits(config), log, clock });

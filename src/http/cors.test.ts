@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { test } from "node:test";
-import { credentialedCorsHeaders, PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "./cors.ts";
+import { credentialedCorsHeaders, PUBLIC_CORS_HEADERS, publicPreflightHeaders, restrictOrigins } from "./cors.ts";
 import type { FlatHeaders } from "./flat-headers.ts";
 
 function named(headers: FlatHeaders): Headers {
@@ -45,4 +47,36 @@ test("gives an untrusted, opaque or absent origin nothing but Vary", () => {
   ]) {
     assert.deepEqual(headers, ["Vary", "Origin"]);
   }
+});
+
+function answerTo(origin: string | undefined, allowed: readonly string[], headers: Record<string, string>): Headers {
+  const req = Object.assign(new IncomingMessage(new Socket()), { headers: origin === undefined ? {} : { origin } });
+  const res = new ServerResponse(req);
+  restrictOrigins(req, res, allowed);
+  res.writeHead(200, Object.entries(headers).flat());
+  return named(Object.entries(res.getHeaders()).flatMap(([name, value]) => [name, String(value)]));
+}
+
+const PUBLIC = { "Access-Control-Allow-Origin": "*", "Timing-Allow-Origin": "*", Vary: "Accept-Encoding", ETag: '"a"' };
+
+test("echoes an origin of the list where every one would be let in", () => {
+  const headers = answerTo("https://tv.example", ["https://tv.example", "https://b.example"], PUBLIC);
+  assert.equal(headers.get("access-control-allow-origin"), "https://tv.example");
+  assert.equal(headers.get("timing-allow-origin"), "https://tv.example");
+  assert.equal(headers.get("vary"), "Accept-Encoding, Origin");
+  assert.equal(headers.get("etag"), '"a"');
+});
+
+test("gives an origin that is not of the list no permission, and lets caches tell them apart", () => {
+  for (const origin of ["https://evil.example", "null", undefined]) {
+    const headers = answerTo(origin, ["https://tv.example"], { ...PUBLIC, Vary: "" });
+    assert.equal(headers.get("access-control-allow-origin"), null);
+    assert.equal(headers.get("timing-allow-origin"), null);
+    assert.equal(headers.get("vary"), "Origin");
+  }
+});
+
+test("leaves answers alone that are for no other origin", () => {
+  const headers = answerTo("https://tv.example", ["https://tv.example"], { "Content-Type": "text/html" });
+  assert.deepEqual([...headers], [["content-type", "text/html"]]);
 });

@@ -1,3 +1,4 @@
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FlatHeaders } from "./flat-headers.ts";
 
 /** What scripts of other origins may read beside the safelisted headers (players compute tune-in and errors from them). */
@@ -43,6 +44,38 @@ export function credentialedCorsHeaders(
     EXPOSED,
     ...(preflightMethods === undefined ? [] : permissions(preflightMethods)),
   ];
+}
+
+/**
+ * Narrows what `res` will say to every origin down to the listed ones: of them, the one that asks is echoed. Public
+ * headers stay prepared for `*`, which costs nothing; only who restricts them pays, once for each answer.
+ */
+export function restrictOrigins(req: IncomingMessage, res: ServerResponse, allowed: readonly string[]): void {
+  const { origin } = req.headers;
+  const granted = origin !== undefined && allowed.includes(origin) ? origin : undefined;
+  const writeHead = res.writeHead.bind(res);
+  const narrow = (status: number, headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]) => {
+    for (const [name, value] of pairsOf(headers)) res.appendHeader(name, value);
+    if (res.getHeader("access-control-allow-origin") === "*") {
+      for (const name of ["access-control-allow-origin", "timing-allow-origin"]) {
+        res.removeHeader(name);
+        if (granted !== undefined) res.setHeader(name, granted);
+      }
+      const vary = String(res.getHeader("vary") ?? "");
+      res.setHeader("vary", vary === "" ? "Origin" : `${vary}, Origin`);
+    }
+    return writeHead(status);
+  };
+  res.writeHead = narrow as typeof res.writeHead;
+}
+
+function* pairsOf(headers: OutgoingHttpHeaders | OutgoingHttpHeader[] = []): Generator<[string, string | string[]]> {
+  const entries = Array.isArray(headers)
+    ? headers.flatMap((name, index) => (index % 2 === 0 ? [[String(name), headers[index + 1]] as const] : []))
+    : Object.entries(headers);
+  for (const [name, value] of entries) {
+    if (value !== undefined) yield [name, Array.isArray(value) ? value.map(String) : String(value)];
+  }
 }
 
 function permissions(methods: string): FlatHeaders {
