@@ -35,6 +35,8 @@ const DEFAULT_HTTP_LIMITS: HttpLimits = {
   closeGraceMs: 5_000,
 };
 
+/** Connections that may wait to be accepted: players come back in thousands at once. The kernel's own limit cuts it. */
+const LISTEN_BACKLOG_COUNT = 4_096;
 const CONNECTION_CHECK_MS = 1_000;
 const CLOSE_CHECK_MS = 50;
 const TCP_KEEP_ALIVE_MS = 30_000;
@@ -90,7 +92,7 @@ export class HttpServer {
   /** Listens. Throws PORT_IN_USE when another process has the port, INVALID_CONFIG when it cannot be had at all. */
   async start(): Promise<AddressInfo> {
     try {
-      await this.app.listen({ host: this.#host, port: this.#port });
+      await this.app.listen({ host: this.#host, port: this.#port, backlog: LISTEN_BACKLOG_COUNT });
     } catch (error) {
       throw listenError(error, this.#host, this.#port);
     }
@@ -156,6 +158,8 @@ export class HttpServer {
         keepAlive: true,
         keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
         noDelay: true,
+        // What viewers ask for has no body: its stream is made ended, and no reading of nothing is set up.
+        optimizeEmptyRequests: true,
       },
       (req, res) => {
         if (this.#isClosing) res.shouldKeepAlive = false;
