@@ -48,7 +48,7 @@ async function startNginx(originUrl: string): Promise<SharedCache> {
   ];
   const file = join(directory, "nginx.conf");
   await writeFile(file, lines.join("\n"));
-  const child = spawn("nginx", ["-e", "stderr", "-p", directory, "-c", file], { env: { ...process.env, PATH } });
+  const child = startServer("nginx", ["-e", "stderr", "-p", directory, "-c", file]);
   return SharedCache.of(child, directory, /start worker process \d/);
 }
 
@@ -63,8 +63,12 @@ async function startVarnish(originUrl: string): Promise<SharedCache> {
   await writeFile(file, vcl);
   await mkdir(join(directory, "work"));
   const places = ["-n", join(directory, "work"), "-a", socketIn(directory), "-f", file, "-s", "malloc,128m"];
-  const child = spawn("varnishd", ["-F", "-j", "none", ...places], { env: { ...process.env, PATH } });
+  const child = startServer("varnishd", ["-F", "-j", "none", ...places]);
   return SharedCache.of(child, directory, /said Child starts/);
+}
+
+function startServer(program: string, args: readonly string[]): ChildProcess {
+  return spawn(program, args, { env: { ...process.env, PATH } });
 }
 
 /** A file of `deploy/` with some texts, each of which stands in it once, replaced. */
