@@ -75,6 +75,7 @@ function createApp() {
   installProblemHandlers(app, { log: silentLogger });
   app.get("/things/:id", () => ({ ok: true }));
   app.delete("/things/:id", () => ({ ok: true }));
+  app.get("/files/:name", (_request, reply) => reply.callNotFound());
   app.get("/broken", () => {
     throw new Error("hunter2");
   });
@@ -90,6 +91,7 @@ test("tells an unknown path from a method that is not possible", async () => {
   assert.equal(unknown.statusCode, 404);
   assert.equal(unknown.headers["content-type"], "application/problem+json");
   assert.equal(unknown.json().instance, "/nothing");
+  assert.equal((await app.inject({ url: "/files/none" })).statusCode, 404);
   const wrongMethod = await app.inject({ method: "PUT", url: "/things/1" });
   assert.equal(wrongMethod.statusCode, 405);
   assert.equal(wrongMethod.headers.allow, "DELETE, GET, HEAD");

@@ -120,7 +120,7 @@ export function installProblemHandlers(app: FastifyInstance, { log }: { log: Log
     const segments = withoutQuery(request.url).split("/");
     const allowed = new Set(routes.filter((route) => matches(route.segments, segments)).map((route) => route.method));
     const { problem, headers } =
-      allowed.size === 0
+      allowed.size === 0 || allowed.has(request.method)
         ? answerProblem(new DomainError("NOT_FOUND"), { instance: request.url })
         : answerProblem(new DomainError("INVALID_REQUEST", `${request.method} is not possible here`), {
             instance: request.url,
