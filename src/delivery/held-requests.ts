@@ -81,9 +81,13 @@ export class HeldRequests<Wait> {
     this.#expire = expire;
   }
 
-  /** Holds a request; false when the budget is spent. Requests of one `key` share the first one's `wait`. */
+  /**
+   * Holds a request; false when the budget is spent, or when it stands behind another on its connection: one peer could
+   * pipeline the whole budget away, and no player pipelines. Requests of one `key` share the first one's `wait`.
+   */
   hold(key: string, wait: Wait, req: IncomingMessage, res: ServerResponse): boolean {
-    if (!this.#budget.take()) return false;
+    const isPipelined = res.socket === null;
+    if (isPipelined || !this.#budget.take()) return false;
     let group = this.#groups.get(key);
     if (!group) {
       group = { key, wait, held: new Set() };
