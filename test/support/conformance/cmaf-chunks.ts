@@ -52,6 +52,37 @@ export function readChunks(bytes: Buffer, { defaultDuration }: InitFacts): Chunk
   });
 }
 
+/** A moof and the first frame that it announces. */
+export interface KeyFrame {
+  readonly decodeTime: number;
+  readonly isSync: boolean;
+  /** From the first byte of moof to the last of the frame. */
+  readonly length: number;
+}
+
+/** What stands at the start of `bytes`, of which the mdat may be cut off. Throws when it is not moof and mdat. */
+export function readKeyFrame(bytes: Buffer): KeyFrame {
+  const moofBytes = bytes.readUInt32BE(0);
+  const [box] = readBoxes(bytes.subarray(0, moofBytes));
+  if (box?.type !== "moof") throw new Error(`starts with ${box?.type}`);
+  if (bytes.toString("latin1", moofBytes + 4, moofBytes + 8) !== "mdat") throw new Error("moof without mdat");
+  const tfhd = find(box.body, "traf", "tfhd");
+  const trun = find(box.body, "traf", "trun");
+  const flags = trun.readUInt32BE(0) & 0xffffff;
+  if (!(flags & 0x01)) throw new Error("trun without data offset");
+  const first = 12 + (flags & 0x04 ? 4 : 0);
+  const sizeAt = first + (flags & 0x100 ? 4 : 0);
+  const size = flags & 0x200 ? trun.readUInt32BE(sizeAt) : headerDefault(tfhd, 0x10);
+  const ownFlags = flags & 0x400 ? trun.readUInt32BE(sizeAt + (flags & 0x200 ? 4 : 0)) : headerDefault(tfhd, 0x20);
+  const sampleFlags = flags & 0x04 ? trun.readUInt32BE(12) : ownFlags;
+  if (size === undefined || sampleFlags === undefined) throw new Error("the first frame has no size or no flags");
+  return {
+    decodeTime: Number(find(box.body, "traf", "tfdt").readBigUInt64BE(4)),
+    isSync: (sampleFlags & 0x10000) === 0,
+    length: trun.readInt32BE(8) + size,
+  };
+}
+
 function readChunk(moof: Buffer, trexDuration: number): Chunk {
   const tfdt = find(moof, "traf", "tfdt");
   if (tfdt[0] !== 1) throw new Error(`tfdt version ${tfdt[0]}`);
@@ -59,16 +90,17 @@ function readChunk(moof: Buffer, trexDuration: number): Chunk {
   const trun = find(moof, "traf", "trun");
   return {
     decodeTime: Number(tfdt.readBigUInt64BE(4)),
-    duration: runDuration(trun, headerDuration(tfhd) ?? trexDuration),
+    duration: runDuration(trun, headerDefault(tfhd, 0x08) ?? trexDuration),
     sequenceNumber: find(moof, "mfhd").readUInt32BE(4),
   };
 }
 
-/** default_sample_duration of `tfhd`, behind the optional fields before it. */
-function headerDuration(tfhd: Buffer): number | undefined {
+/** The default of `tfhd` with this flag (0x08 duration, 0x10 size, 0x20 flags), behind the optional fields before it. */
+function headerDefault(tfhd: Buffer, flag: 0x08 | 0x10 | 0x20): number | undefined {
   const flags = tfhd.readUInt32BE(0) & 0xffffff;
-  if (!(flags & 0x08)) return undefined;
-  return tfhd.readUInt32BE(8 + (flags & 0x01 ? 8 : 0) + (flags & 0x02 ? 4 : 0));
+  if (!(flags & flag)) return undefined;
+  const before = [0x02, 0x08, 0x10].filter((one) => one < flag && flags & one);
+  return tfhd.readUInt32BE(8 + (flags & 0x01 ? 8 : 0) + 4 * before.length);
 }
 
 function runDuration(trun: Buffer, defaultDuration: number): number {

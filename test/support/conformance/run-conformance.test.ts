@@ -40,6 +40,7 @@ describe("runConformance", { concurrency: true }, () => {
 });
 
 const isPlaylist = (path: string) => /playlist\.m3u8/.test(path);
+const isIframes = (path: string) => /iframes\.m3u8/.test(path);
 const isPart = (path: string) => /-\d+\.\d+\.m4s/.test(path);
 const isSegment = (path: string) => /-\d+\.m4s/.test(path);
 const isInit = (path: string) => path.endsWith(".init.mp4");
@@ -91,9 +92,9 @@ function flip(answer: ProxiedAnswer): void {
   answer.body.writeUInt8(answer.body.readUInt8(last) ^ 0xff, last);
 }
 
-function shiftDecodeTime({ body }: ProxiedAnswer): void {
+function shiftDecodeTime({ body }: ProxiedAnswer, ticks = 7n): void {
   const at = body.indexOf("tfdt") + 8;
-  body.writeBigUInt64BE(body.readBigUInt64BE(at) + 7n, at);
+  body.writeBigUInt64BE(body.readBigUInt64BE(at) + ticks, at);
 }
 
 const headers = (): Faults => ({
@@ -187,6 +188,23 @@ const media = (): Faults => ({
   H14: edited(isPlaylist, /DURATION=0\.20000/g, "DURATION=0.19900"),
 });
 
+const iframes = (): Faults => ({
+  H50: edited(isIframes, /BYTERANGE:(\d+)@/g, "BYTERANGE:1$1@"),
+  H26: edited(isIframes, /DATE-TIME:20(\d\d)/g, "DATE-TIME:19$1"),
+});
+
+const pictures = (): Faults => ({
+  H25: repeated(
+    (path) => isSegment(path) && Number(/-(\d+)\.m4s/.exec(path)?.[1]) % 2 === 0,
+    true,
+    (answer) => {
+      if (answer.status === 206 && answer.body.includes("tfdt")) shiftDecodeTime(answer, 90_000n);
+    },
+  ),
+  L17: { redirect: (path) => path.replace(/(iframes\.m3u8)\?_HLS_msn=\d+$/, "$1") },
+  H38: edited((path) => path.endsWith("master.m3u8"), /(I-FRAME-STREAM-INF:BANDWIDTH=)\d+/g, "$19"),
+});
+
 const blocking = (): Faults => ({
   L18: { redirect: (path) => path.replace(/\?_HLS_msn=\d+&_HLS_part=\d+/, "") },
   L17: { redirect: (path) => path.replace(/\?_HLS_msn=\d+$/, "") },
@@ -206,7 +224,7 @@ const blocking = (): Faults => ({
 });
 
 describe("a fault over HTTP", { concurrency: true }, () => {
-  for (const [name, makeFaults] of Object.entries({ headers, answers, ranges, media, blocking })) {
+  for (const [name, makeFaults] of Object.entries({ headers, answers, ranges, media, iframes, pictures, blocking })) {
     const rules = Object.keys(makeFaults());
     it(`is seen in ${name}: ${rules.join(", ")}`, async (t) => {
       const { masterUrl } = await startPacedOrigin(t);

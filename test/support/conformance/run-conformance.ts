@@ -1,6 +1,7 @@
 import { DashConformance } from "./dash-conformance.ts";
 import { HlsConformance } from "./hls-conformance.ts";
 import { checkAnswer } from "./http-rules.ts";
+import { IframeWatch } from "./iframe-watch.ts";
 import { readMediaPlaylist } from "./media-playlist.ts";
 import { MpdWatch } from "./mpd-watch.ts";
 import {
@@ -31,7 +32,12 @@ export interface ConformanceOptions {
 export interface ConformanceReport {
   readonly violations: Violations;
   /** What was looked at: a run that saw nothing found nothing. */
-  readonly seen: WatchCounts & { readonly renditions: number; readonly mpds: number; readonly growingSegments: number };
+  readonly seen: WatchCounts & {
+    readonly renditions: number;
+    readonly pictures: number;
+    readonly mpds: number;
+    readonly growingSegments: number;
+  };
   /** For people: what was seen, then a line for each broken rule. */
   readonly text: string;
 }
@@ -62,19 +68,22 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
       const url = new URL(uri, masterUrl).href;
       return new RenditionWatch({ uri, url, client, hls, violations, slackMs, signal, onSegment: counter.track() });
     });
+    const iframes = multivariant.iframeVariants.map(
+      ({ uri }) => new IframeWatch({ uri, url: new URL(uri, masterUrl).href, client, hls, violations, signal }),
+    );
     const dash = new DashConformance({ violations });
     const mpd = mpdUrl === null ? undefined : new MpdWatch({ url: mpdUrl, client, dash, violations, signal });
     const timer = options.forMs === undefined ? undefined : setTimeout(() => stop.abort(), options.forMs);
     const mpdRun = mpd?.run();
     await Promise.all([
-      ...watches.map((watch) => watch.run()),
+      ...[...watches, ...iframes].map((watch) => watch.run()),
       probe(client, options, multivariant, violations, signal),
     ]);
     stop.abort();
     clearTimeout(timer);
     await mpdRun;
-    await judgeWhole(masterUrl, watches, mpd, violations);
-    return report(violations, watches, mpd);
+    await judgeWhole(masterUrl, watches, iframes, mpd, violations);
+    return report(violations, watches, iframes, mpd);
   } finally {
     stop.abort();
     client.close();
@@ -121,6 +130,7 @@ async function probe(
 async function judgeWhole(
   masterUrl: string,
   watches: readonly RenditionWatch[],
+  iframes: readonly IframeWatch[],
   mpd: MpdWatch | undefined,
   violations: Violations,
 ): Promise<void> {
@@ -132,7 +142,8 @@ async function judgeWhole(
     }
     mpd?.compareObjects(new Map(watches.flatMap((watch) => [...watch.segmentUrls])));
     const master = await client.ask(masterUrl);
-    if (master.status === 200) checkBandwidth(readMultivariantPlaylist(master.body.toString()), watches, violations);
+    if (master.status === 200)
+      checkBandwidth(readMultivariantPlaylist(master.body.toString()), watches, iframes, violations);
   } catch (error) {
     violations.add("H8", `last look: ${messageOf(error)}`);
   } finally {
@@ -143,10 +154,11 @@ async function judgeWhole(
 function checkBandwidth(
   multivariant: MultivariantPlaylist,
   watches: readonly RenditionWatch[],
+  iframes: readonly IframeWatch[],
   violations: Violations,
 ): void {
-  const peakOf = (uri: string) => watches.find((watch) => watch.uri === uri)?.peakBps ?? 0;
-  for (const variant of multivariant.variants) {
+  const peakOf = (uri: string) => [...watches, ...iframes].find((watch) => watch.uri === uri)?.peakBps ?? 0;
+  for (const variant of [...multivariant.variants, ...multivariant.iframeVariants]) {
     const peak = peakOf(variant.uri) + Math.max(0, ...audioUrisOf(multivariant, variant).map(peakOf));
     const declared = Number(variant.attributes.get("BANDWIDTH"));
     if (peak > PEAK_TOLERANCE * declared) {
@@ -158,6 +170,7 @@ function checkBandwidth(
 function report(
   violations: Violations,
   watches: readonly RenditionWatch[],
+  iframes: readonly IframeWatch[],
   mpd: MpdWatch | undefined,
 ): ConformanceReport {
   const sum = (of: (counts: WatchCounts) => number) => watches.reduce((total, { counts }) => total + of(counts), 0);
@@ -168,6 +181,7 @@ function report(
     hintedParts: sum(({ hintedParts }) => hintedParts),
     parts: sum(({ parts }) => parts),
     segments: sum(({ segments }) => segments),
+    pictures: iframes.reduce((total, { count }) => total + count, 0),
     mpds: mpd?.updateCount ?? 0,
     growingSegments: mpd?.growingCount ?? 0,
   };
