@@ -106,8 +106,13 @@ export class PatternSource {
 
   #drawFrame(frame: number): Uint8Array {
     const bytes = makeIvfFrame(STRIP_BYTES, frame);
-    drawClock(bytes.subarray(IVF_DATA_AT), this.#options.clock.nowMs());
+    drawClock(bytes.subarray(IVF_DATA_AT), this.#options.clock.nowMs() - this.#lateMs(frame));
     return bytes;
+  }
+
+  /** How long ago the frame was due: it shows that instant, so a stall counts as delay to who reads the clock. */
+  #lateMs(frame: number): number {
+    return this.#options.clock.monotonicMs() - (this.#startMs + frame * FRAME_MS);
   }
 
   /** The next frame whose time has not passed. */
@@ -116,7 +121,7 @@ export class PatternSource {
   }
 
   #untilMs(frame: number): number {
-    return Math.max(0, this.#startMs + frame * FRAME_MS - this.#options.clock.monotonicMs());
+    return Math.max(0, -this.#lateMs(frame));
   }
 
   #pause(delayMs: number, stop: AbortSignal): Promise<void> {
