@@ -1,6 +1,8 @@
 import type { AudioCodec, VideoCodec } from "../../media/format.ts";
 import type { Presentation } from "../presentation.ts";
 import { availabilityTimeOffsetS } from "./latency.ts";
+import type { ListedPeriod } from "./period.ts";
+import { periodLink } from "./period-link.ts";
 import { type ListedRendition, representation } from "./representation.ts";
 import { type Element, element } from "./xml.ts";
 
@@ -22,16 +24,18 @@ const SET_IDS = {
 export function adaptationSets(
   presentation: Presentation,
   listed: readonly ListedRendition[],
+  before: ListedPeriod | undefined,
   utcTiming: Element,
 ): Element[] {
   const byCodec = Map.groupBy(listed, ({ run }) => run[0].init.format.codec);
-  return [...byCodec.values()].map((members) => adaptationSet(presentation, members, listed, utcTiming));
+  return [...byCodec.values()].map((members) => adaptationSet(presentation, members, listed, before, utcTiming));
 }
 
 function adaptationSet(
   presentation: Presentation,
   members: readonly ListedRendition[],
   listed: readonly ListedRendition[],
+  before: ListedPeriod | undefined,
   utcTiming: Element,
 ): Element {
   const kind = members[0]?.rendition.kind;
@@ -48,6 +52,7 @@ function adaptationSet(
     },
     [
       switching(members, listed),
+      periodLink(members, before),
       kind === "audio" ? element("Role", { schemeIdUri: "urn:mpeg:dash:role:2011", value: "main" }) : undefined,
       segmentTemplate(presentation),
       ...members.map((member) => representation(presentation, member, utcTiming)),

@@ -87,6 +87,7 @@ describe("renderMpd", () => {
       </Representation>
     </AdaptationSet>
     <AdaptationSet id="11" contentType="audio" mimeType="audio/mp4" lang="und" segmentAlignment="true" startWithSAP="1">
+      <SupplementalProperty schemeIdUri="urn:mpeg:dash:period-connectivity:2015" value="p0"/>
       <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
       <SegmentTemplate media="$RepresentationID$/e0-$Number$.m4s" availabilityTimeOffset="1.5" availabilityTimeComplete="false"/>
       <Representation id="audio_source" codecs="mp4a.40.2" bandwidth="1200000" audioSamplingRate="48000">
@@ -164,6 +165,7 @@ describe("renderMpd", () => {
   </Period>
   <Period id="p1" start="PT13S" duration="PT1.5S">
     <AdaptationSet id="11" contentType="audio" mimeType="audio/mp4" lang="und" segmentAlignment="true" startWithSAP="1">
+      <SupplementalProperty schemeIdUri="urn:mpeg:dash:period-connectivity:2015" value="p0"/>
       <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
       <SegmentTemplate media="$RepresentationID$/e0-$Number$.m4s"/>
       <Representation id="audio_source" codecs="mp4a.40.2" bandwidth="1200000" audioSamplingRate="48000">
@@ -212,6 +214,40 @@ describe("renderMpd", () => {
     presentation.rendition("source").changeInit(H264);
     presentation.addSegment();
     assert.match(mpd(presentation), /initialization="\$RepresentationID\$\/e0-1\.init\.mp4" startNumber="2"/);
+  });
+
+  it("says what goes on from the Period before: with its init, without a tick between, or neither", () => {
+    const links = (presentation: ScriptedPresentation) =>
+      mpd(presentation)
+        .match(/(period-\w+):2015" value="\w+/g)
+        ?.map((text) => text.replace(':2015" value="', " "));
+    const presentation = new ScriptedPresentation({ renditions: [{ id: "source", format: H264 }] });
+    presentation.addSegment();
+    presentation.beginPeriod();
+    assert.equal(links(presentation), undefined, "nothing of it is listed");
+    presentation.addSegment();
+    assert.deepEqual(links(presentation), ["period-continuity p0"]);
+    presentation.beginPeriod(0, { source: { ...H264, width: 640 } });
+    presentation.addSegment();
+    assert.deepEqual(links(presentation), ["period-continuity p0"], "another init");
+    presentation.beginPeriod(500);
+    presentation.addSegment();
+    presentation.beginPeriod();
+    presentation.addGap("source", 2000);
+    presentation.addSegment();
+    assert.deepEqual(links(presentation), ["period-continuity p0", "period-connectivity p2", "period-connectivity p3"]);
+    for (let count = 0; count < 9; count++) presentation.addSegment();
+    assert.deepEqual(links(presentation), undefined, "those before have left");
+  });
+
+  it("calls Periods of two clocks connected, not continuous", () => {
+    const presentation = new ScriptedPresentation({ renditions: [{ id: "source", format: H264 }] });
+    presentation.addSegment();
+    presentation.beginPeriod();
+    presentation.period = { ...presentation.period, wallZeroMs: presentation.period.wallZeroMs + 40 };
+    presentation.addSegment();
+    assert.match(mpd(presentation), /period-connectivity:2015" value="p0"/);
+    assert.doesNotMatch(mpd(presentation), /period-continuity/);
   });
 
   it("stretches the guess for an open segment that has outgrown it", () => {

@@ -30,7 +30,9 @@ export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs }
     },
     [
       isEnded ? undefined : serviceDescription(presentation),
-      ...periods.map((period, index) => periodElement(presentation, period, periods[index + 1], utcTiming)),
+      ...periods.map((listedPeriod, index) =>
+        periodElement(presentation, { before: periods[index - 1], listedPeriod, next: periods[index + 1] }, utcTiming),
+      ),
       isEnded ? undefined : utcTiming,
     ],
   );

@@ -2,6 +2,7 @@ import type { Period } from "../../live/unit.ts";
 import { ticksToMs } from "../../media/timebase.ts";
 import type { Presentation } from "../presentation.ts";
 import { adaptationSets } from "./adaptation-set.ts";
+import { periodId } from "./period-link.ts";
 import type { ListedRendition } from "./representation.ts";
 import { newestRun, predictedDuration } from "./segment-timeline.ts";
 import { durationText } from "./time-text.ts";
@@ -20,6 +21,12 @@ export interface ListedPeriod {
   readonly listed: readonly ListedRendition[];
 }
 
+export interface PeriodPlace {
+  readonly before: ListedPeriod | undefined;
+  readonly listedPeriod: ListedPeriod;
+  readonly next: ListedPeriod | undefined;
+}
+
 /** The periods that have something to play, oldest first. */
 export function listedPeriods(presentation: Presentation): ListedPeriod[] {
   return presentation.periods.flatMap((period) => {
@@ -35,22 +42,22 @@ export function listedPeriods(presentation: Presentation): ListedPeriod[] {
   });
 }
 
-/** A Period, ending where `next` starts, or before it when nothing came in between. */
+/** A Period between its neighbours, ending where `next` starts, or before it when nothing came in between. */
 export function periodElement(
   presentation: Presentation,
-  { period, startMs, endMs, listed }: ListedPeriod,
-  next: ListedPeriod | undefined,
+  { before, listedPeriod, next }: PeriodPlace,
   utcTiming: Element,
 ): Element {
+  const { startMs, endMs, listed } = listedPeriod;
   const endsEarly = next ? next.startMs - endMs > MAX_SEAM_MS : presentation.isEnded;
   return element(
     "Period",
     {
-      id: `p${period.index}`,
+      id: periodId(listedPeriod),
       start: durationText(startMs),
       duration: endsEarly ? durationText(endMs - startMs) : undefined,
     },
-    adaptationSets(presentation, listed, utcTiming),
+    adaptationSets(presentation, listed, before, utcTiming),
   );
 }
 

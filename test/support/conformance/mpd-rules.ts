@@ -1,4 +1,4 @@
-import { durationS, type Mpd, type MpdAdaptationSet, type MpdRepresentation } from "./mpd-text.ts";
+import { durationS, type Mpd, type MpdAdaptationSet, type MpdPeriod, type MpdRepresentation } from "./mpd-text.ts";
 import type { Violation } from "./violations.ts";
 import { childrenOf } from "./xml-text.ts";
 
@@ -14,6 +14,7 @@ const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["D8", templates],
   ["D9", timelines],
   ["D10", periods],
+  ["D11", periodLinks],
   ["D13", staticMpd],
   ["D16", serviceDescription],
   ["D18", producerReferenceTime],
@@ -109,6 +110,54 @@ function* periods({ periods: listed }: Mpd) {
       if (!(fromStartS > -0.5)) yield `${representation} starts ${-fromStartS} s before Period ${id}`;
     }
   }
+}
+
+const PERIOD_LINK = /^urn:mpeg:dash:period-(connectivity|continuity):2015$/;
+
+/** A set that goes on from another Period: that one is there, with the same set, and no Representation changes its init. */
+function* periodLinks({ periods: listed }: Mpd) {
+  for (const [index, period] of listed.entries()) {
+    for (const set of period.adaptationSets) {
+      const links = childrenOf(set.element, "SupplementalProperty").filter(({ attributes }) =>
+        PERIOD_LINK.test(attributes.get("schemeIdUri") ?? ""),
+      );
+      if (links.length > 1) yield `set ${set.id} of Period ${period.id} has ${links.length} links`;
+      for (const { attributes } of links) {
+        const before = listed.slice(0, index).find(({ id }) => id === attributes.get("value"));
+        const known = before?.adaptationSets.find(({ id }) => id === set.id);
+        const isContinuous = attributes.get("schemeIdUri")?.includes("continuity") === true;
+        if (!before || !known) yield `set ${set.id} of Period ${period.id} goes on from ${attributes.get("value")}`;
+        else yield* linkedRepresentations({ before, known, period, set, isContinuous });
+      }
+    }
+  }
+}
+
+function* linkedRepresentations({ before, known, period, set, isContinuous }: PeriodLink) {
+  const pairs = set.representations.flatMap((now) => {
+    const then = known.representations.find(({ id }) => id === now.id);
+    return then ? [{ then, now }] : [];
+  });
+  if (pairs.length === 0) yield `set ${set.id} of Period ${period.id} has no Representation of ${before.id}`;
+  for (const { then, now } of pairs) {
+    if (then.initUri !== now.initUri) yield `${now.id} goes on in Period ${period.id} with another init`;
+    const last = then.segments.at(-1);
+    const onWall = (start: number, at: MpdPeriod, { presentationTimeOffset, timescale }: MpdRepresentation) =>
+      at.startS + (start - presentationTimeOffset) / timescale;
+    const end = (last?.start ?? 0) + (last?.duration ?? 0);
+    const start = now.segments[0]?.start ?? Number.NaN;
+    const apartS = onWall(start, period, now) - onWall(end, before, then);
+    if (isContinuous && (start !== end || !(Math.abs(apartS) < 0.002)))
+      yield `${now.id} is said to be continuous in Period ${period.id}, ${start} after ${end}`;
+  }
+}
+
+interface PeriodLink {
+  readonly before: MpdPeriod;
+  readonly known: MpdAdaptationSet;
+  readonly period: MpdPeriod;
+  readonly set: MpdAdaptationSet;
+  readonly isContinuous: boolean;
 }
 
 function* staticMpd({ root, isDynamic, periods: listed }: Mpd) {
