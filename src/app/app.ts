@@ -72,12 +72,10 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   const catalog = await Catalog.open({ dataDir, log, clock });
   building.defer(() => catalog.close());
   const { streams } = catalog;
-  const [secrets, ffmpeg, onAir] = await Promise.all([
+  const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
     askFfmpeg(config, searchPath),
-    streams.list({ limit: 100, status: "live" }),
   ]);
-  await streams.resetRunning();
 
   const metrics = new Metrics({ version: VERSION, clock });
   const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
@@ -179,6 +177,9 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     await channels.close();
     if (viewerCount > 0) await new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve));
   });
+  // Not before the ports are ours: another Headwater may be on air with this directory.
+  const onAir = await streams.list({ limit: 100, status: "live" });
+  await streams.resetRunning();
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, onAir.streams, log);
