@@ -196,6 +196,13 @@ for (const { name, start } of CACHE_PROGRAMS) {
       while ((await cache.ask(master)).status !== 200) assert.ok(performance.now() - liveAtMs < 5000, "kept for long");
     });
 
+    test("pages are asked for anew, what they name is not", async () => {
+      const { body, headers } = await cache.ask("/");
+      assert.equal(headers["cache-control"], "no-cache");
+      const [asset = ""] = /\/assets\/[^"]+/.exec(body.toString()) ?? [];
+      assert.equal((await cache.ask(asset)).headers["cache-control"], "public, max-age=31536000, immutable");
+    });
+
     test("what only the administrator may see is given to nobody else", async () => {
       for (const each of ["/api/v1/streams", `/streams/${stream.id}`]) {
         const own = await cache.ask(each, { authorization: `Bearer ${server.adminToken}` });

@@ -23,11 +23,15 @@ export async function serveWeb(app: FastifyInstance, directory: string): Promise
 }
 
 function sendPage(reply: FastifyReply, file: string, policy: string): FastifyReply {
-  return reply
-    .header("content-security-policy", policy)
-    .header("x-content-type-options", "nosniff")
-    .header("referrer-policy", "same-origin")
-    .sendFile(file, { maxAge: 0, cacheControl: false });
+  return (
+    reply
+      // It names hashed files: an old one kept by a guess of the browser would ask for files that are gone.
+      .header("cache-control", "no-cache")
+      .header("content-security-policy", policy)
+      .header("x-content-type-options", "nosniff")
+      .header("referrer-policy", "same-origin")
+      .sendFile(file, { maxAge: 0, cacheControl: false })
+  );
 }
 
 async function isBuilt(directory: string): Promise<boolean> {
