@@ -109,7 +109,11 @@ async function assertParsed(stream: TestStream, renditions: ReadonlyMap<string, 
   HlsParser.setOptions({ strictMode: true });
   const master = HlsParser.parse(await textOf(stream.hlsUrl));
   assert.ok(master.isMasterPlaylist);
-  assert.equal((master as HlsParser.types.MasterPlaylist).variants.length, 2);
+  const { variants } = master as HlsParser.types.MasterPlaylist;
+  assert.deepEqual(
+    variants.map(({ isIFrameOnly }) => isIFrameOnly === true),
+    [false, false, true, true],
+  );
   for (const id of renditions.keys()) {
     const text = await textOf(new URL(`${id}/playlist.m3u8`, stream.hlsUrl).href);
     const strict = HlsParser.parse(text) as HlsParser.types.MediaPlaylist;
