@@ -115,3 +115,23 @@ async function untilGone(pid: number): Promise<void> {
   const watcher = spawn("tail", [`--pid=${pid}`, "-s", "0.05", "-f", "/dev/null"], { stdio: "ignore" });
   await once(watcher, "exit");
 }
+
+test("tells that there were too many open files, and harms nobody", { timeout: 20_000 }, async () => {
+  const script = `
+    import { openSync } from "node:fs";
+    import { FfmpegProcess } from ${JSON.stringify(new URL("./process.ts", import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL("../../core/clock.ts", import.meta.url).href)};
+    const program = ${JSON.stringify(PROGRAM)};
+    try { for (;;) openSync("/dev/null"); } catch {}
+    const child = new FfmpegProcess({ program, arguments: ["-version"], inputCount: 1, outputCount: 1, clock: systemClock });
+    child.read(0, () => {});
+    child.terminate();
+    process.stdout.write((await child.finish(1000)).reason);`;
+  const limited = 'ulimit -n 128; exec "$0" --input-type=module --eval "$1"';
+  const child = spawn("sh", ["-c", limited, process.execPath, script], { stdio: ["ignore", "pipe", "pipe"] });
+  let written = "";
+  for (const output of [child.stdout, child.stderr]) output.on("data", (text) => (written += text));
+  const [code] = await once(child, "close");
+  assert.match(written, /^spawn \S+ffmpeg EMFILE$/);
+  assert.equal(code, 0);
+});

@@ -62,15 +62,17 @@ export class FfmpegProcess {
       env: { ...program.environment },
       stdio: ["pipe", "ignore", "pipe", ...extraPipes],
     });
-    const [input, , log, ...extras] = this.#child.stdio as unknown as [Writable, null, Readable, ...Writable[]];
-    this.inputs = [input, ...extras.slice(0, inputCount - 1)];
+    this.exited = this.#watch();
+    // Without a file descriptor to spare there are no pipes; `exited` tells.
+    const pipes = (this.#child.stdio ?? []) as unknown as [] | [Writable, null, Readable, ...Writable[]];
+    const [input, , log, ...extras] = pipes;
+    this.inputs = input ? [input, ...extras.slice(0, inputCount - 1)] : [];
     this.#outputs = extras.slice(inputCount - 1) as unknown as Readable[];
     // A pipe that breaks means that the child is gone, which `exited` tells with its reason.
-    for (const pipe of [...this.inputs, ...this.#outputs, log]) pipe.on("error", () => undefined);
+    for (const pipe of [...this.inputs, ...this.#outputs, log]) pipe?.on("error", () => undefined);
     // Without a listener Node throws away what is left in a pipe once the child has exited.
     for (const output of this.#outputs) output.on("readable", holdBack);
-    log.setEncoding("utf8").on("data", (text: string) => this.#log.push(text));
-    this.exited = this.#watch();
+    log?.setEncoding("utf8").on("data", (text: string) => this.#log.push(text));
     this.#stepBack(program.niceness);
   }
 
@@ -116,7 +118,7 @@ export class FfmpegProcess {
         const lastLines = this.#log.lines;
         resolve({ code, signal, lastLines, reason: problem ?? exitReason(code, signal, lastLines) });
       };
-      this.#child.once("error", (error) => {
+      this.#child.on("error", (error) => {
         if (this.#child.pid === undefined) end(null, null, error.message);
       });
       this.#child.once("close", end);
