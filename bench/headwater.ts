@@ -15,6 +15,8 @@ export interface HeadwaterOptions {
   readonly core?: number;
   /** Of an earlier run, when this one is to find its data. */
   readonly dataDir?: string;
+  /** Where Node keeps compiled code, instead of in the checkout. */
+  readonly compileCacheDir?: string;
 }
 
 export interface StreamKey {
@@ -54,7 +56,11 @@ export class Headwater {
     const startMs = performance.now();
     const program = workplace.run([...command, ...ports, ...flags], {
       ...(core === undefined ? {} : { core }),
-      env: { ...process.env, HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN },
+      env: {
+        ...process.env,
+        HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN,
+        ...(rest.compileCacheDir ? { NODE_COMPILE_CACHE: rest.compileCacheDir } : {}),
+      },
     });
     const banner = await waitForBanner(program);
     return new Headwater({ program, dataDir, readyMs: performance.now() - startMs, ...banner }, profileDir);

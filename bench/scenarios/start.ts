@@ -38,11 +38,13 @@ export const start: Scenario = {
 
 async function headwaterSubjects({ workplace }: ScenarioContext): Promise<Subject[]> {
   const dataDir = await workplace.makeDirectory("kept-data");
-  const again = async () => Headwater.start({ workplace, dataDir });
+  const compileCacheDir = await workplace.makeDirectory("kept-code");
+  const again = () => Headwater.start({ workplace, dataDir, compileCacheDir });
+  const first = async () => Headwater.start({ workplace, compileCacheDir: await workplace.makeDirectory("no-code") });
   await (await again()).end();
   return [
-    { name: "Headwater, first start", version: "", start: () => Headwater.start({ workplace }) },
-    { name: "Headwater, again", version: "", start: again },
+    { name: "Headwater", version: "", start: again },
+    { name: "Headwater, first start of a checkout", version: "", start: first },
   ];
 }
 
@@ -111,6 +113,7 @@ function describe(
     notes: [
       `From the start of the process until it says so (Headwater) or takes an RTMP connection (the others); ${counts[0]} starts after one that does not count.`,
       `Memory of the process and its children, ${seconds} s after it was ready. The same Node runs Headwater and node-media-server.`,
+      "The first start of a checkout finds neither data nor compiled code; each later one finds both.",
       "Headwater also opens its catalog, asks ffmpeg what it can do, and serves studio and API; nginx-rtmp and node-media-server do none of that.",
       ...absences,
     ],
