@@ -47,6 +47,16 @@ test("answers a throwing fast path with a problem and lives on", async (t) => {
   assert.equal((await fetch(`${url}/api`)).status, 200);
 });
 
+test("answers a request that names a type of body and has none", { timeout: 10_000 }, async (t) => {
+  const { server, port } = await startServer(t);
+  for (const method of ["DELETE", "POST"]) {
+    const peer = connect(port, "127.0.0.1");
+    peer.write(`${method} /none HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n`);
+    assert.match(await text(peer), /^HTTP\/1\.1 404 /, method);
+  }
+  await server.close();
+});
+
 test("names the port that is in use", async (t) => {
   const { port } = await startServer(t);
   const second = createHttpServer({ host: "127.0.0.1", port, log: silentLogger, fast: () => false });
