@@ -163,7 +163,10 @@ export class HttpServer {
       },
       (req, res) => {
         if (this.#isClosing) res.shouldKeepAlive = false;
-        if (!this.#tryFast(req, res)) handler(req, res);
+        if (this.#tryFast(req, res)) return;
+        // Fastify would wait for the end of a stream that has ended.
+        if (!hasBody(req)) delete req.headers["content-type"];
+        handler(req, res);
       },
     );
     server.maxConnections = limits.maxConnectionCount;
@@ -194,6 +197,11 @@ export class HttpServer {
       "connections refused above the limit",
     );
   }
+}
+
+/** RFC 9112 §6.3: a request has a body when it says how long it is, or that it comes in chunks. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || headers["content-length"] !== undefined;
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
