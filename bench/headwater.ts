@@ -4,7 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readHotSpots } from "./cpu-profile.ts";
 import type { RunningProgram, Workplace } from "./workplace.ts";
 
-const MAIN = join(import.meta.dirname, "..", "src", "main.ts");
+const ROOT = join(import.meta.dirname, "..");
+const MAIN = join(ROOT, "src", "main.ts");
+/** Where `npm start` has it too. */
+const COMPILE_CACHE_DIR = join(ROOT, ".cache", "node");
 const ADMIN_TOKEN = "bench-admin-token-0123456789";
 const START_LIMIT_MS = 20_000;
 
@@ -15,7 +18,7 @@ export interface HeadwaterOptions {
   readonly core?: number;
   /** Of an earlier run, when this one is to find its data. */
   readonly dataDir?: string;
-  /** Where Node keeps compiled code, instead of in the checkout. */
+  /** Where Node keeps compiled code; in the checkout otherwise, as with `npm start`. */
   readonly compileCacheDir?: string;
 }
 
@@ -59,7 +62,7 @@ export class Headwater {
       env: {
         ...process.env,
         HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN,
-        ...(rest.compileCacheDir ? { NODE_COMPILE_CACHE: rest.compileCacheDir } : {}),
+        NODE_COMPILE_CACHE: rest.compileCacheDir ?? COMPILE_CACHE_DIR,
       },
     });
     const banner = await waitForBanner(program);
