@@ -41,7 +41,8 @@ test("returns to 32 bits when a short clock turns out not to be one", () => {
 
 for (const bits of [24, 32]) {
   test(`gives back any clock with steps under 20 s that was cut to ${bits} bits`, () => {
-    const start = fc.integer({ min: 0, max: 2 ** bits - 1 });
+    // Not at the very wrap: a clock that begins at 0 and steps back can't be told from one that jumps ahead.
+    const start = fc.integer({ min: 0, max: 2 ** bits - 1 - 40 });
     const steps = fc.array(fc.integer({ min: -40, max: 20_000 }), { maxLength: 3000, minLength: 1 });
     fc.assert(
       fc.property(start, steps, (first, deltas) => {
