@@ -110,10 +110,13 @@ export function publishWithFfmpeg(url: string, options: SourceOptions = {}): Run
   return new RunningProgram("ffmpeg", [...QUIET, ...paced, "-flvflags", "no_duration_filesize", "-f", "flv", url]);
 }
 
+/** Real time without live sources, whose muxer drops what a busy machine brings late. */
+const PACED = "identity sync=true";
+
 /** GStreamer publishes in real time through this sink; `buffers` of video at 25 a second, then it ends. */
 export function publishWithGstreamer(url: string, sink: "rtmp2sink" | "rtmpsink", frameCount: number): RunningProgram {
   const location = sink === "rtmpsink" ? `${url} live=1` : url;
-  const video = `videotestsrc is-live=true num-buffers=${frameCount} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1`;
+  const video = `videotestsrc num-buffers=${frameCount} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 ! ${PACED}`;
   const audioCount = Math.ceil((frameCount / 25) * (48_000 / 1024));
   return new RunningProgram("gst-launch-1.0", [
     ...`-q flvmux name=mux streamable=true ! ${sink}`.split(" "),
@@ -121,7 +124,7 @@ export function publishWithGstreamer(url: string, sink: "rtmp2sink" | "rtmpsink"
     ...`${video} ! x264enc key-int-max=25 tune=zerolatency speed-preset=ultrafast bitrate=300 ! queue ! mux.`.split(
       " ",
     ),
-    ...`audiotestsrc is-live=true num-buffers=${audioCount} samplesperbuffer=1024 ! audio/x-raw,rate=48000,channels=2 ! avenc_aac ! queue ! mux.`.split(
+    ...`audiotestsrc num-buffers=${audioCount} samplesperbuffer=1024 ! audio/x-raw,rate=48000,channels=2 ! ${PACED} ! avenc_aac ! queue ! mux.`.split(
       " ",
     ),
   ]);
