@@ -118,7 +118,7 @@ describe("an encoder's stream goes live and is whole in HLS", { concurrency: 3 }
         [...decoded.video, ...decoded.audio].map(({ codec }) => codec),
         decodedAs,
       );
-      assert.equal(decoded.video[0]?.frameCount, FRAME_COUNT);
+      assert.equal(decoded.video[0]?.frameCount, FRAME_COUNT, `${JSON.stringify(decoded)}\n${server.output}`);
       const audioSeconds = ((decoded.audio[0]?.frameCount ?? 0) * (decodedAs[1] === "opus" ? 960 : 1024)) / 48_000;
       assert.ok(Math.abs(audioSeconds - SECONDS) < 0.1, `${audioSeconds} s of audio`);
     });
