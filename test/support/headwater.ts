@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,11 +57,16 @@ export interface TrackBody {
   readonly channel_count: number | null;
 }
 
+/** Starts a program that does not outlive this process, however this one ends. */
+export function spawnBound(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  return spawn("/usr/bin/setpriv", ["--pdeathsig", "KILL", program, ...args], options);
+}
+
 /** Headwater's command line with these settings on free ports, as `npm start` runs it. */
 export function spawnHeadwater(settings: Settings, environment: NodeJS.ProcessEnv = {}): ChildProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("HEADWATER_"));
   const flags = Object.entries({ "http-port": "0", "rtmp-port": "0", host: "127.0.0.1", ...settings });
-  return spawn(process.execPath, [MAIN, ...flags.flatMap(([name, value]) => [`--${name}`, value])], {
+  return spawnBound(process.execPath, [MAIN, ...flags.flatMap(([name, value]) => [`--${name}`, value])], {
     cwd: tmpdir(),
     env: { ...Object.fromEntries(inherited), HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

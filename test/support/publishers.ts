@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ffmpegOutput } from "./ffmpeg-output.ts";
-import { type ProcessEnd, type TestStream, untilEnd } from "./headwater.ts";
+import { type ProcessEnd, spawnBound, type TestStream, untilEnd } from "./headwater.ts";
 import { type FlvTag, RtmpPublisher, readFlvTags } from "./rtmp-publisher.ts";
 
 const MODERN_PUBLISHER = fileURLToPath(new URL("./modern-publisher.ts", import.meta.url));
@@ -15,7 +15,7 @@ export class RunningProgram implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   constructor(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(program, args, {
+    this.#child = spawnBound(program, args, {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
