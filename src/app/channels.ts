@@ -10,6 +10,7 @@ import type { Logger } from "../core/logger.ts";
 import type { LivePresentations, ManifestFormat } from "../delivery/live-presentations.ts";
 import type { Publication, PublishGate, PublishRequest } from "../live/publication.ts";
 import type { MediaFormat } from "../media/format.ts";
+import { SOURCE_VIDEO_ID } from "../packaging/packager.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
 import type { Run } from "./run.ts";
 
@@ -283,7 +284,9 @@ function describeTracks(run: Run): LiveTrack[] {
 }
 
 function frameRateOf(run: Run, format: MediaFormat): number | undefined {
-  return format.kind === "video" ? run.packager.renditions.find(({ id }) => id === "source")?.frameRate : undefined;
+  return format.kind === "video"
+    ? run.packager.renditions.find(({ id }) => id === SOURCE_VIDEO_ID)?.frameRate
+    : undefined;
 }
 
 function describeRendition(rendition: Rendition): LiveRendition {

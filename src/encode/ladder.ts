@@ -58,7 +58,7 @@ export type QualityName = keyof typeof NAMED_QUALITIES;
 export const QUALITY_NAMES = Object.keys(NAMED_QUALITIES) as readonly QualityName[];
 
 /** The audio rendition that is the publisher's own. */
-export const SOURCE_AUDIO_ID = "audio_source";
+const SOURCE_AUDIO_ID = "audio_source";
 
 export interface VideoRung {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 const FLAGS = [
@@ -68,12 +68,6 @@ export class TestBrowser implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Writes what the page shows to a PNG file, making its folder. */
-export async function screenshot(page: Page, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await page.screenshot({ path });
 }
 
 async function findChromium(): Promise<string> {

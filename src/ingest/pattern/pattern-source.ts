@@ -181,7 +181,7 @@ function reasonOf(signal: AbortSignal): string {
  * One ffmpeg: the clock's strip on pipe 0, video out on pipe 3, audio on pipe 4. Its media time begins at `startS`;
  * `phaseMs` is how far into a second of UTC that is, so that the beep comes with the clock's full second.
  */
-export function patternArguments(startS: number, phaseMs: number): readonly string[] {
+function patternArguments(startS: number, phaseMs: number): readonly string[] {
   const shapesHeight = PATTERN_HEIGHT - STRIP_HEIGHT;
   const second = `mod(t+${(phaseMs / 1000).toFixed(3)}\\,1)`;
   const graph = [
