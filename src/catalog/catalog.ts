@@ -6,12 +6,18 @@ import { Migrator } from "kysely/migration";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import {
+  asKyselyDatabase,
+  openForReading,
+  openForWriting,
+  sqliteProblemOf,
+  toDomainError,
+} from "../database/sqlite.ts";
+import { Writer } from "../database/writer.ts";
+import { writerDialect } from "../database/writer-dialect.ts";
 import { migrationsFor, SQLITE } from "./migrations.ts";
 import type { CatalogSchema } from "./schema.ts";
-import { asKyselyDatabase, openForReading, openForWriting, sqliteProblemOf, toDomainError } from "./sqlite.ts";
 import { StreamRepository } from "./stream-repository.ts";
-import { Writer } from "./writer.ts";
-import { writerDialect } from "./writer-dialect.ts";
 
 const FILE_NAME = "catalog.sqlite";
 

@@ -1,0 +1,99 @@
+import type { JsonObject } from "../core/json.ts";
+
+export const JOB_STATES = ["waiting", "delayed", "active", "completed", "failed", "cancelled"] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+/** How long to wait before another attempt: always `delayMs`, or twice as long each time. */
+export interface BackOff {
+  readonly kind: "fixed" | "exponential";
+  readonly delayMs: number;
+}
+
+export interface NewJob {
+  /** What is to be done: `video.probe`. A handler is registered for a kind. */
+  readonly kind: string;
+  readonly data: JsonObject;
+  /** 0 is done first; at most 1,000,000. Within one priority the oldest goes first. Default 100. */
+  readonly priority?: number;
+  /** Not before so long. */
+  readonly delayMs?: number;
+  /** In all, the first one included. Default 3. */
+  readonly maxAttempts?: number;
+  /** Default: exponential from 1 s. */
+  readonly backOff?: BackOff;
+  /** While a job of this key waits or runs, no second one is added. */
+  readonly dedupKey?: string;
+}
+
+/** A job as its owner sees it. Instants are ms since the Unix epoch. */
+export interface Job {
+  readonly jobId: string;
+  readonly kind: string;
+  readonly data: JsonObject;
+  readonly state: JobState;
+  readonly priority: number;
+  /** Attempts that were begun. One that a crash ended counts as well. */
+  readonly attemptCount: number;
+  readonly maxAttempts: number;
+  /** What the handler reported last. */
+  readonly progress: JsonObject | null;
+  readonly result: JsonObject | null;
+  /** Why the last attempt failed, for a person. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+}
+
+/** What a handler has of its attempt. */
+export interface JobAttempt {
+  readonly job: Job;
+  /** Never used before, also not by an earlier attempt of the job: names what this attempt writes. */
+  readonly attemptId: string;
+  /** Aborts when the job is cancelled, its lease was lost, or the worker closes. Whatever is written after it is for nothing. */
+  readonly signal: AbortSignal;
+  /** Last one wins; written at most a few times a second. Never throws. */
+  report(progress: JsonObject): void;
+}
+
+/**
+ * Does the work of one attempt and gives its result. A DomainError of category `invalid`, `denied`, `not-found` or `conflict`
+ * fails the job for good; anything else that is thrown is tried again. Handlers run at least once, so they are idempotent.
+ */
+export type JobHandler = (attempt: JobAttempt) => Promise<JsonObject | undefined>;
+
+export interface WorkerOptions {
+  readonly handlers: Readonly<Record<string, JobHandler>>;
+  /** Jobs that run at once. */
+  readonly concurrency: number;
+}
+
+export interface JobWorker {
+  readonly activeCount: number;
+  /** Takes no more jobs, aborts those that run, and gives them back without counting their attempt. */
+  close(): Promise<void>;
+}
+
+export interface JobPage {
+  readonly jobs: readonly Job[];
+  readonly nextCursor: string | undefined;
+}
+
+/**
+ * Work that outlives the process: at least once, in order of priority, with leases that a crashed worker loses. One suite
+ * of tests, job-queue-contract.ts, is run on every implementation. Faults of the store behind it are UNAVAILABLE.
+ */
+export interface JobQueue {
+  /** The id of the job, or of the one that already waits or runs under its `dedupKey`. On disk when it resolves. */
+  add(job: NewJob): Promise<string>;
+  /** Begins to take jobs, here, until the worker is closed. */
+  work(options: WorkerOptions): JobWorker;
+  /** Takes a waiting job out, and aborts a running one in whatever process it runs; false when it had already ended. */
+  cancel(jobId: string): Promise<boolean>;
+  get(jobId: string): Promise<Job | undefined>;
+  /** Newest first. */
+  list(query: { state?: JobState; kind?: string; limit: number; cursor?: string }): Promise<JobPage>;
+  counts(): Promise<Readonly<Record<JobState, number>>>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,56 @@
+/** What is known of an object without reading it. */
+export interface ObjectInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Another one for other bytes under the same key; opaque, without quotes. */
+  readonly etag: string;
+  readonly modifiedAtMs: number;
+}
+
+/** Bytes `first` to `last`, both included; to the end without `last`. */
+export interface ObjectRange {
+  readonly first: number;
+  readonly last?: number | undefined;
+}
+
+/** An object that is being read. Whoever has it reads `body` to its end or calls `cancel`. */
+export interface ObjectBody {
+  readonly info: ObjectInfo;
+  /** Where `body` stands in the object; its `last` is within it. */
+  readonly range: { readonly first: number; readonly last: number };
+  readonly body: AsyncIterable<Uint8Array>;
+  cancel(): void;
+}
+
+export interface PutOptions {
+  /** Puts nothing when the key has an object already; the answer is undefined then. */
+  readonly ifAbsent?: boolean;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions {
+  readonly range?: ObjectRange;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Where media are kept, by key. A key is `/`-separated names of `A-Z a-z 0-9 . _ -`, none of them `.` or `..`, at most 512
+ * bytes in all; any other is refused with INVALID_REQUEST. An object is there whole or not at all, whatever happens while it
+ * is put. Faults of the store are UNAVAILABLE, with what the store said as the cause; no space left is STORAGE_FULL.
+ * One suite of tests, object-store-contract.ts, is run on every implementation.
+ */
+export interface ObjectStore {
+  /** Puts bytes, or a stream of them that is never whole in memory. On disk (or the like) when it resolves. */
+  put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectInfo | undefined>;
+  /** Undefined when there is none. A range that begins behind the end throws RANGE_NOT_SATISFIABLE. */
+  get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>;
+  head(key: string): Promise<ObjectInfo | undefined>;
+  /** All whose key begins with `prefix`, in no order that is promised. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** What is not there is deleted already. */
+  delete(keys: readonly string[]): Promise<void>;
+  /** Resolves when objects can be put and read; throws why not. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
