@@ -81,6 +81,7 @@ export const TEST_NEEDS = [
   { program: "streamlink", package: "streamlink" },
   { program: "nginx", package: "nginx-light" },
   { program: "varnishd", package: "varnish" },
+  { program: "redis-server", package: "redis-server" },
   { package: "fonts-dejavu-core" },
 ];
 

@@ -15,6 +15,7 @@ export const ERRORS = {
   STREAM_NOT_LIVE: { category: "not-found", title: "The stream is not live" },
   VIDEO_NOT_FOUND: { category: "not-found", title: "No video has this id" },
   JOB_NOT_FOUND: { category: "not-found", title: "No job has this id" },
+  WORKER_LOST: { category: "unavailable", title: "The worker ended in the middle of the job" },
   RANGE_NOT_SATISFIABLE: { category: "invalid", title: "The range lies outside the object" },
   STREAM_EXISTS: { category: "conflict", title: "A stream with this id exists" },
   STREAM_BUSY: { category: "conflict", title: "Another publisher is live on this stream" },
