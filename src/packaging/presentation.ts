@@ -3,6 +3,7 @@ import type { Period } from "../live/unit.ts";
 import type { ByteRange } from "../media/cmaf/chunk.ts";
 import type { MediaFormat } from "../media/format.ts";
 import type { Ticks } from "../media/timebase.ts";
+import type { StoredSegment, StoredText, Storyboard } from "./stored-rendition.ts";
 
 /** What a stream's owner chose; fixed for the life of a presentation. */
 export interface PackagingOptions {
@@ -63,6 +64,8 @@ export interface Segment {
   readonly isDiscontinuity: boolean;
   /** Wall clock of its first unit's arrival, ms since the Unix epoch (for `prft`). */
   readonly arrivedAtMs: number;
+  /** Of a stored video: it has no parts, no place on the wall clock, and its bytes are in the object store. */
+  readonly stored?: StoredSegment | undefined;
 }
 
 /** Bit rates measured over the complete segments of a rendition, container included. */
@@ -89,6 +92,8 @@ export interface Rendition {
   readonly frameRate: number | undefined;
   /** For video: the audio rendition that is played beside it. */
   readonly audioRenditionId: string | undefined;
+  /** Of a stored video alone. */
+  readonly stored?: StoredTraits | undefined;
   /**
    * What the live playlist lists: complete segments, oldest first, then the open one when it has a part. Holds every
    * segment when the presentation keeps all.
@@ -98,6 +103,30 @@ export interface Rendition {
   readonly discontinuitySequence: number;
   /** The part that comes next: what EXT-X-PRELOAD-HINT names. */
   readonly nextPart: { readonly msn: number; readonly index: number; readonly name: string };
+}
+
+/** What a rendition of a stored video has of its own. */
+export interface StoredTraits {
+  /** Stands in the names of its objects: renditions come and go one by one. */
+  readonly epoch: string;
+  /** No more segments will come, whatever the other renditions do. */
+  readonly isComplete: boolean;
+  /** BCP 47, `und` when nobody knows; of audio. */
+  readonly language: string;
+  /** What people choose audio by. */
+  readonly label: string;
+  /** A number that no other rendition of the video has. */
+  readonly place: number;
+}
+
+/** What a stored video has beside its renditions. It begins at presentation zero, and stands on no wall clock. */
+export interface StoredExtras {
+  /** Of all of it, however much is there. */
+  readonly durationMs: number;
+  /** When it last changed, ms since the Unix epoch. */
+  readonly updatedAtMs: number;
+  readonly texts: readonly StoredText[];
+  readonly storyboard: Storyboard | undefined;
 }
 
 /** The renditions of one stream on one timeline. Every playlist and MPD is a pure function of it. */
@@ -119,6 +148,8 @@ export interface Presentation {
   readonly isEnded: boolean;
   /** Wall-clock instant of presentation zero in the first period: availabilityStartTime, never changes. */
   readonly availabilityStartMs: number;
+  /** Of a stored video alone: VOD once it has ended, EVENT until then. */
+  readonly stored?: StoredExtras | undefined;
 }
 
 /** The listed complete segments. */

@@ -31,23 +31,72 @@ export interface StoredRendition {
   readonly format: MediaFormat;
   readonly timescale: number;
   readonly initBytes: Uint8Array;
-  /** For video: the audio rendition that is played beside it by default. */
+  /** For video: the audio rendition that is played beside it by default, there already or still to come. */
   readonly audioRenditionId: string | undefined;
   /** BCP 47; of audio. */
   readonly language: string | undefined;
-  /** What people choose audio by. */
+  /** What people choose audio by. Renditions of one track share language and label; those of another differ in one of them. */
   readonly label: string | undefined;
   readonly segments: readonly StoredSegment[];
   /** No more segments will come. */
   readonly isComplete: boolean;
 }
 
-/** Captions of a stored video: one WebVTT file for all of it. */
+/** Captions of a stored video: one WebVTT file for all of it, whose zero is presentation zero. */
 export interface StoredText {
+  /** Stands in paths: `text_en`. */
   readonly id: string;
+  /** The public name is `{epoch}-1.vtt`. */
+  readonly epoch: string;
+  /** BCP 47. */
   readonly language: string;
   readonly label: string;
   readonly isForced: boolean;
   readonly key: string;
   readonly sizeBytes: number;
+}
+
+/** Small pictures of a video at even distances, side by side on one or more images that are files of the video. */
+export interface Storyboard {
+  /** One picture of them, in pixels. */
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  /** Pictures beside each other and below each other on every image; the last may have unused places. */
+  readonly columnCount: number;
+  readonly rowCount: number;
+  /** From picture to picture. */
+  readonly intervalMs: number;
+  /** Names of the video's files, in order. */
+  readonly imageNames: readonly string[];
+  /** Of all images together. */
+  readonly sizeBytes: number;
+}
+
+/** What was made of a video beside its renditions, and is served as it is: `poster.jpg`, `storyboard.json`, `preview.mp4`. */
+export interface StoredFile {
+  readonly key: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** What a browser saves it as; shown in place when undefined. */
+  readonly downloadName?: string | undefined;
+}
+
+/** All that can be shown of a video as it stands. A value: what changes is another one with a higher revision. */
+export interface StoredVideo {
+  readonly revision: number;
+  /** When that revision was made, ms since the Unix epoch. */
+  readonly updatedAtMs: number;
+  /** Nothing more is being made of it; only its owner will change it now. */
+  readonly isFinal: boolean;
+  /** From its plan, not from what is there. */
+  readonly durationMs: number;
+  readonly segmentTargetMs: number;
+  /** No segment is longer, rounded to whole seconds. Of the plan: never changes in the life of the video. */
+  readonly targetDurationS: number;
+  /** In the order in which playlists name them, each from its beginning and without a hole; those without segments may be left out. */
+  readonly renditions: readonly StoredRendition[];
+  readonly texts: readonly StoredText[];
+  readonly storyboard: Storyboard | undefined;
+  /** By their names below `/videos/{id}/`, which may hold a slash: `thumbnails/12.jpg`. */
+  readonly files: ReadonlyMap<string, StoredFile>;
 }
