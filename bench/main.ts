@@ -29,7 +29,10 @@ const { positionals, values } = parseArgs({
 const [suiteName = "", ...names] = positionals;
 const suite = SUITES[suiteName];
 const strangers = names.filter((name) => !suite?.some((scenario) => scenario.name === name));
-if (!suite || strangers.length > 0) {
+const selected = (suite ?? []).filter(({ name }) => names.length === 0 || names.includes(name));
+// The same numbers would mean publishers here, seconds of a part there.
+const isCountShared = values.counts !== undefined && selected.length > 1;
+if (!suite || strangers.length > 0 || isCountShared) {
   const known = Object.entries(SUITES).map(
     ([name, scenarios]) => `  ${name}  ${scenarios.map((one) => one.name).join(" ")}`,
   );
@@ -38,7 +41,7 @@ if (!suite || strangers.length > 0) {
       "usage: npm run bench -- <suite> [scenario...] [options]",
       ...known,
       "  --seconds N     how long each measurement lasts",
-      "  --counts A,B    how many publishers, viewers or streams are tried",
+      "  --counts A,B    how many publishers, viewers or streams are tried; of one scenario only",
       "  --profile       print where the server's processor time goes (the figures are worse then, and not kept)",
       "  --json          print figures for machines",
       "  --no-save       leave bench/RESULTS.md as it is",
@@ -49,9 +52,15 @@ if (!suite || strangers.length > 0) {
 }
 
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort(new Error(signal)));
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // The second time nobody is asked any more: what still runs is killed on the way out.
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort(new Error(signal));
+  });
+}
 
-for (const scenario of names.length === 0 ? suite : suite.filter(({ name }) => names.includes(name))) {
+for (const scenario of selected) {
   if (!(await measure(scenario))) process.exitCode = 1;
   if (stop.signal.aborted) break;
 }

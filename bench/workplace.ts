@@ -38,12 +38,19 @@ export class Workplace implements AsyncDisposable {
   readonly signal: AbortSignal;
   readonly #programs = new Set<RunningProgram>();
   readonly #memoryDirectories: string[] = [];
+  readonly #kill = () => {
+    for (const { child } of this.#programs) child.kill("SIGKILL");
+  };
+  readonly #endAll = () => Promise.all([...this.#programs].map((program) => program.end()));
   #directoryCount = 0;
 
   private constructor(directory: string, { isProfiled, signal }: WorkplaceOptions) {
     this.directory = directory;
     this.isProfiled = isProfiled;
     this.signal = signal;
+    // Who waits for a program hears of its end: nothing need be interrupted beside it.
+    signal.addEventListener("abort", this.#endAll);
+    process.on("exit", this.#kill);
   }
 
   static async open(options: WorkplaceOptions): Promise<Workplace> {
@@ -70,8 +77,9 @@ export class Workplace implements AsyncDisposable {
     return path;
   }
 
-  /** Runs a program until `end` or the end of the workplace; on one core when `core` says which. */
+  /** Runs a program until `end` or the end of the workplace; on one core when `core` says which. Throws after an abort. */
   run(command: readonly string[], options: SpawnOptions & { readonly core?: number } = {}): RunningProgram {
+    this.signal.throwIfAborted();
     const { core, ...spawnOptions } = options;
     const [program = "", ...args] = core === undefined ? command : ["taskset", "-c", `${core}`, ...command];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...spawnOptions });
@@ -82,13 +90,14 @@ export class Workplace implements AsyncDisposable {
     child.stdout?.on("data", note);
     child.stderr?.on("data", note);
     child.on("error", (error) => note(`${error}`));
+    let ending: Promise<void> | undefined;
     const program_: RunningProgram = {
       pid: child.pid ?? 0,
       child,
       output: () => output,
-      end: async () => {
-        this.#programs.delete(program_);
-        await endProgram(child);
+      end: () => {
+        ending ??= endProgram(child).then(() => void this.#programs.delete(program_));
+        return ending;
       },
     };
     this.#programs.add(program_);
@@ -101,7 +110,9 @@ export class Workplace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#programs].map((program) => program.end()));
+    await this.#endAll();
+    this.signal.removeEventListener("abort", this.#endAll);
+    process.off("exit", this.#kill);
     const directories = [this.directory, ...this.#memoryDirectories];
     await Promise.all(directories.map((path) => rm(path, { recursive: true, force: true })));
   }

@@ -47,6 +47,7 @@ export const delay: Scenario = {
         await server.playableUrl(streamId, workplace.signal);
         for (const viewing of isLadder ? viewingsOfLadder(streamId) : viewingsOfSource(streamId)) {
           const page = await viewing.open(players, server);
+          workplace.signal.addEventListener("abort", () => void page.context().close(), { once: true });
           const delaysMs = await watch(page, clock, context, viewing.height);
           await page.context().close();
           const picture = isLadder ? "rung of the ladder" : "source as it came";
