@@ -96,7 +96,8 @@ export type VideoPlan = z.output<typeof videoPlanSchema>;
 export type RenditionSpec = z.output<typeof renditionSpecSchema>;
 export type VideoCopySpec = z.output<typeof videoCopy>;
 export type VideoEncodeSpec = z.output<typeof videoEncode>;
-export type AudioSpec = z.output<typeof audioCopy> | z.output<typeof audioEncode>;
+export type AudioEncodeSpec = z.output<typeof audioEncode>;
+export type AudioSpec = z.output<typeof audioCopy> | AudioEncodeSpec;
 export type TextSpec = z.output<typeof text>;
 export type PictureTreatment = z.output<typeof pictureTreatment>;
 
@@ -119,4 +120,9 @@ export function chunkRange(plan: ChunkTargets, index: number): ChunkRange {
 function chunkStartMs({ segmentTargetMs, chunkTargetMs }: ChunkTargets, index: number): number {
   if (index === 0) return 0;
   return index === 1 ? segmentTargetMs : (index - 1) * chunkTargetMs;
+}
+
+/** The chunk that a segment belongs to that begins at `startMs`. */
+export function chunkIndexAt(grid: Pick<VideoPlan, "segmentTargetMs" | "chunkTargetMs">, startMs: number): number {
+  return startMs < grid.segmentTargetMs ? 0 : 1 + Math.floor(startMs / grid.chunkTargetMs);
 }

@@ -13,12 +13,13 @@ export interface ObjectRange {
   readonly last?: number | undefined;
 }
 
-/** An object that is being read. Whoever has it reads `body` to its end or calls `cancel`. */
+/** An object that is being read. Whoever has it reads `body` to its end, leaves its loop, or calls `cancel`. */
 export interface ObjectBody {
   readonly info: ObjectInfo;
   /** Where `body` stands in the object; its `last` is within it. */
   readonly range: { readonly first: number; readonly last: number };
   readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of the object; whoever still reads `body` is thrown an error. After the end it does nothing. */
   cancel(): void;
 }
 
@@ -35,10 +36,11 @@ export interface GetOptions {
 }
 
 /**
- * Where media are kept, by key. A key is `/`-separated names of `A-Z a-z 0-9 . _ -`, none of them `.` or `..`, at most 512
- * bytes in all; any other is refused with INVALID_REQUEST. An object is there whole or not at all, whatever happens while it
- * is put. Faults of the store are UNAVAILABLE, with what the store said as the cause; no space left is STORAGE_FULL.
- * One suite of tests, object-store-contract.ts, is run on every implementation.
+ * Where media are kept, by key. A key is `/`-separated names of `A-Z a-z 0-9 . _ -`, none of them `.` or `..` or longer than
+ * 255 bytes, at most 512 bytes in all; any other is refused with INVALID_REQUEST. Nobody may count on keeping both `a` and
+ * `a/b`. An object is there whole or not at all, whatever happens while it is put. Faults of the store are UNAVAILABLE, with
+ * what the store said as the cause; no space left is STORAGE_FULL. What the bytes of a put throw, or the reason of its
+ * signal, comes out of it as it is. One suite of tests, object-store-contract.ts, is run on every implementation.
  */
 export interface ObjectStore {
   /** Puts bytes, or a stream of them that is never whole in memory. On disk (or the like) when it resolves. */
@@ -50,6 +52,13 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /** What is not there is deleted already. */
   delete(keys: readonly string[]): Promise<void>;
+  /**
+   * Removes what puts have left behind that a crash cut off and that nobody has added to for `olderThanMs`; gives their number.
+   * None of it was ever visible as an object.
+   */
+  removeLeftovers(olderThanMs: number): Promise<number>;
+  /** Where a store on this machine's disk keeps the object, whether or not it is there: a file that is only read. Absent elsewhere. */
+  localPath?(key: string): string;
   /** Resolves when objects can be put and read; throws why not. */
   check(): Promise<void>;
   close(): Promise<void>;
