@@ -25,6 +25,8 @@ const videoStream = z.strictObject({
   sampleAspect: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
   /** By how much it has to be turned clockwise to stand upright. */
   rotationDegrees: z.union([z.literal(0), z.literal(90), z.literal(180), z.literal(270)]),
+  /** It also has to be shown as in a mirror. */
+  isMirrored: z.boolean(),
   /** Average over the stream; null when it does not tell. */
   frameRate: rational.nullable(),
   /** The least that all its time stamps can be told by. */
@@ -86,7 +88,7 @@ const textStream = z.strictObject({
 export const sourceMediaSchema = z.strictObject({
   container: z.enum(CONTAINERS),
   sizeBytes: z.int().positive(),
-  /** Earliest time stamp of the file's video and audio: where presentation time begins. */
+  /** Earliest time stamp of the file's video, or of its audio when it has no video: about where presentation time begins. */
   startMs: z.number(),
   /** From `startMs` to the end of the longest of its streams. */
   durationMs: z.number().positive(),

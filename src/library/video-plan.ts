@@ -76,8 +76,8 @@ const pictureTreatment = z.strictObject({
 export const videoPlanSchema = z.strictObject({
   /** Whether a video rendition is the source as it came. */
   road: z.enum(["repackage", "encode"]),
-  /** Presentation zero on the clock of the source. */
-  zeroMs: z.number(),
+  /** Presentation zero on the clock of the source, at 90 kHz. */
+  zeroTicks: z.int(),
   durationMs: z.number().positive(),
   segmentTargetMs: z.int().positive(),
   /** A multiple of `segmentTargetMs`, at least twice of it. */
