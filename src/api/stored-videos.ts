@@ -1,3 +1,4 @@
+import type { VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoId } from "../core/ids.ts";
 
 /** How far a rendition is. */
@@ -7,6 +8,14 @@ export interface RenditionProgress {
   readonly share: number;
   /** Media time made in one second of wall time; undefined while nothing is being made. */
   readonly speed: number | undefined;
+}
+
+/** What a rendition turned out to be. */
+export interface RenditionFacts {
+  /** RFC 6381. */
+  readonly codec: string;
+  readonly width: number | undefined;
+  readonly height: number | undefined;
 }
 
 export interface VideoProgress {
@@ -26,6 +35,8 @@ export interface TranscodeRequest {
 
 /** Stored videos as the API moves them; the records themselves it reads from the catalog. */
 export interface StoredVideos {
+  /** Undefined until its first chunk is there. */
+  factsOf(rendition: VideoRenditionRecord): RenditionFacts | undefined;
   progress(videoId: VideoId): Promise<VideoProgress>;
   /** Makes what is asked for and not there yet; gives the id of the job that people can follow. Throws VIDEO_CONFLICT, VIDEO_NOT_FOUND. */
   transcode(videoId: VideoId, request: TranscodeRequest): Promise<string>;
