@@ -86,6 +86,8 @@ export interface StoredVideo {
   readonly revision: number;
   /** When that revision was made, ms since the Unix epoch. */
   readonly updatedAtMs: number;
+  /** A video rendition and the sound beside it (or sound alone, when there is no video) have begun to be there. */
+  readonly isPlayable: boolean;
   /** Nothing more is being made of it; only its owner will change it now. */
   readonly isFinal: boolean;
   /** From its plan, not from what is there. */

@@ -1,4 +1,5 @@
 import type { AudioCodec, VideoCodec } from "../../media/format.ts";
+import { audioTrackKey } from "../audio-groups.ts";
 import type { Presentation } from "../presentation.ts";
 import { availabilityTimeOffsetS } from "./latency.ts";
 import type { ListedPeriod } from "./period.ts";
@@ -20,6 +21,9 @@ const SET_IDS = {
   mp3: 16,
 } as const satisfies Record<VideoCodec | AudioCodec, number>;
 
+/** Ids of sets of stored audio begin here: there may be many of one codec. */
+const FIRST_STORED_AUDIO_ID = 100;
+
 /** The AdaptationSets of one Period, in the order in which the presentation brings their codecs. */
 export function adaptationSets(
   presentation: Presentation,
@@ -27,8 +31,15 @@ export function adaptationSets(
   before: ListedPeriod | undefined,
   utcTiming: Element,
 ): Element[] {
-  const byCodec = Map.groupBy(listed, ({ run }) => run[0].init.format.codec);
-  return [...byCodec.values()].map((members) => adaptationSet(presentation, members, listed, before, utcTiming));
+  const bySet = Map.groupBy(listed, setKey);
+  return [...bySet.values()].map((members) => adaptationSet(presentation, members, listed, before, utcTiming));
+}
+
+/** Between the bit rates of one track of stored audio a player may change by itself, between tracks it may not. */
+function setKey({ rendition, run }: ListedRendition): string {
+  const { format } = run[0].init;
+  if (!rendition.stored || format.kind === "video") return format.codec;
+  return `${format.codec} ${format.channelCount} ${audioTrackKey(rendition)}`;
 }
 
 function adaptationSet(
@@ -39,13 +50,14 @@ function adaptationSet(
   utcTiming: Element,
 ): Element {
   const kind = members[0]?.rendition.kind;
+  const stored = kind === "audio" ? members[0]?.rendition.stored : undefined;
   return element(
     "AdaptationSet",
     {
       id: members[0] && setId(members[0]),
       contentType: kind,
       mimeType: `${kind}/mp4`,
-      lang: kind === "audio" ? "und" : undefined,
+      lang: kind === "audio" ? (stored?.language ?? "und") : undefined,
       segmentAlignment: true,
       startWithSAP: kind === "audio" || presentation.isIndependent ? 1 : undefined,
       ...largestPicture(members),
@@ -53,15 +65,25 @@ function adaptationSet(
     [
       switching(members, listed),
       periodLink(members, before),
-      kind === "audio" ? element("Role", { schemeIdUri: "urn:mpeg:dash:role:2011", value: "main" }) : undefined,
-      segmentTemplate(presentation),
+      stored && element("Label", {}, stored.label),
+      kind === "audio" ? role(members, listed) : undefined,
+      presentation.stored ? undefined : segmentTemplate(presentation),
       ...members.map((member) => representation(presentation, member, utcTiming)),
     ],
   );
 }
 
-function setId({ run }: ListedRendition): number {
-  return SET_IDS[run[0].init.format.codec];
+function setId({ rendition, run }: ListedRendition): number {
+  const { codec, kind } = run[0].init.format;
+  return rendition.stored && kind === "audio" ? FIRST_STORED_AUDIO_ID + rendition.stored.place : SET_IDS[codec];
+}
+
+/** The track that belongs to the video is the main one. */
+function role([first]: readonly ListedRendition[], listed: readonly ListedRendition[]): Element {
+  const usual = listed.find(({ rendition }) => rendition.kind === "video")?.rendition.audioRenditionId;
+  const main = listed.find(({ rendition }) => rendition.id === usual) ?? first;
+  const isMain = !first?.rendition.stored || (main && audioTrackKey(main.rendition) === audioTrackKey(first.rendition));
+  return element("Role", { schemeIdUri: "urn:mpeg:dash:role:2011", value: isMain ? "main" : "alternate" });
 }
 
 function largestPicture(members: readonly ListedRendition[]) {
@@ -77,7 +99,8 @@ function largestPicture(members: readonly ListedRendition[]) {
 function switching(members: readonly ListedRendition[], listed: readonly ListedRendition[]): Element | undefined {
   const kind = members[0]?.rendition.kind;
   const own = members[0] && setId(members[0]);
-  const others = new Set(listed.filter(({ rendition }) => rendition.kind === kind).map(setId));
+  const isSwitchable = kind === "video" || !members[0]?.rendition.stored;
+  const others = new Set(listed.filter(({ rendition }) => rendition.kind === kind && isSwitchable).map(setId));
   if (own !== undefined) others.delete(own);
   if (others.size === 0) return undefined;
   return element("SupplementalProperty", {

@@ -1,4 +1,4 @@
-import type { PackagingOptions, Presentation } from "../presentation.ts";
+import type { PackagingOptions, Presentation, StoredExtras } from "../presentation.ts";
 import { type Element, element } from "./xml.ts";
 
 /** A player fetches the MPD, then the chunk: one part more behind the edge than an LL-HLS player (docs/adr/0016). */
@@ -27,6 +27,7 @@ export function minimumUpdateMs({ options, partTargetMs }: Presentation): number
 /** Latency and catch-up speed that a low-latency player should keep. */
 export function serviceDescription(presentation: Presentation): Element | undefined {
   const { options, partTargetMs } = presentation;
+  if (presentation.stored) return beginAtBeginning(presentation.stored);
   if (!options.isLowLatency) return undefined;
   return element("ServiceDescription", { id: 0 }, [
     element("Latency", {
@@ -36,6 +37,11 @@ export function serviceDescription(presentation: Presentation): Element | undefi
     }),
     element("PlaybackRate", { min: 0.96, max: 1.04 }),
   ]);
+}
+
+/** dash.js begins at this distance from the end of a presentation, and cares for it no more after that. */
+function beginAtBeginning({ durationMs }: StoredExtras): Element {
+  return element("ServiceDescription", { id: 0 }, [element("Latency", { target: Math.ceil(durationMs) })]);
 }
 
 function maxLatencyMs({ segmentTargetMs }: PackagingOptions, targetMs: number): number {

@@ -1,8 +1,8 @@
-import type { Presentation } from "../presentation.ts";
+import type { Presentation, StoredExtras } from "../presentation.ts";
 import { minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
 import { type ListedPeriod, listedPeriods, periodElement } from "./period.ts";
 import { durationText, instantText } from "./time-text.ts";
-import { element, renderXml } from "./xml.ts";
+import { type Element, element, renderXml } from "./xml.ts";
 
 const LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011";
 const LOW_LATENCY_PROFILE = "http://www.dashif.org/guidelines/low-latency-live-v5";
@@ -12,14 +12,16 @@ export interface MpdOptions {
   readonly timeUrl: string;
   /** When the presentation last changed, ms since the Unix epoch. */
   readonly publishTimeMs: number;
+  /** Where the folders of the renditions are, when not beside the MPD; with a slash at its end. */
+  readonly base?: string | undefined;
 }
 
 /** The MPD of the presentation as it stands, at `manifest.mpd` beside the folders of the renditions. */
-export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs }: MpdOptions): string {
+export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs, base }: MpdOptions): string {
   const { options, isEnded, partTargetMs } = presentation;
   const isLowLatency = options.isLowLatency && !isEnded;
   const periods = listedPeriods(presentation);
-  const utcTiming = element("UTCTiming", { schemeIdUri: "urn:mpeg:dash:utc:http-iso:2014", value: timeUrl });
+  const utcTiming = presentation.stored ? timeOfRevision(publishTimeMs) : timeAt(timeUrl);
   const mpd = element(
     "MPD",
     {
@@ -29,6 +31,7 @@ export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs }
       ...(isEnded ? staticAttributes(periods) : dynamicAttributes(presentation, periods, publishTimeMs)),
     },
     [
+      base === undefined ? undefined : element("BaseURL", {}, base),
       isEnded ? undefined : serviceDescription(presentation),
       ...periods.map((listedPeriod, index) =>
         periodElement(presentation, { before: periods[index - 1], listedPeriod, next: periods[index + 1] }, utcTiming),
@@ -39,15 +42,36 @@ export function renderMpd(presentation: Presentation, { timeUrl, publishTimeMs }
   return renderXml(mpd);
 }
 
+function timeAt(timeUrl: string): Element {
+  return element("UTCTiming", { schemeIdUri: "urn:mpeg:dash:utc:http-iso:2014", value: timeUrl });
+}
+
+/** All that is listed is available at any time: a player that knew no time at all would ask somebody else for it. */
+function timeOfRevision(publishTimeMs: number): Element {
+  return element("UTCTiming", { schemeIdUri: "urn:mpeg:dash:utc:direct:2014", value: instantText(publishTimeMs) });
+}
+
 function dynamicAttributes(presentation: Presentation, periods: readonly ListedPeriod[], publishTimeMs: number) {
   return {
     type: "dynamic",
     availabilityStartTime: instantText(presentation.availabilityStartMs),
     publishTime: instantText(publishTimeMs),
     minimumUpdatePeriod: durationText(minimumUpdateMs(presentation)),
-    timeShiftBufferDepth: durationText(timeShiftBufferMs(presentation, periods)),
-    suggestedPresentationDelay: durationText(targetLatencyMs(presentation)),
+    ...(presentation.stored
+      ? growingAttributes(presentation.stored)
+      : {
+          timeShiftBufferDepth: durationText(timeShiftBufferMs(presentation, periods)),
+          suggestedPresentationDelay: durationText(targetLatencyMs(presentation)),
+        }),
   };
+}
+
+/**
+ * Of a stored video that is still being made: its end is known, so players that know of recordings in progress begin at its
+ * beginning (docs/adr/0023). Nothing is ever taken away.
+ */
+function growingAttributes({ durationMs }: StoredExtras) {
+  return { mediaPresentationDuration: durationText(durationMs), suggestedPresentationDelay: durationText(0) };
 }
 
 /** What is left of an ended stream is a recording; its Periods stay where they were, for the players that are in them. */

@@ -2,9 +2,11 @@ import type { Period } from "../../live/unit.ts";
 import { ticksToMs } from "../../media/timebase.ts";
 import type { Presentation } from "../presentation.ts";
 import { adaptationSets } from "./adaptation-set.ts";
+import { imageSet } from "./image-set.ts";
 import { periodId } from "./period-link.ts";
 import type { ListedRendition } from "./representation.ts";
 import { newestRun, predictedDuration } from "./segment-timeline.ts";
+import { textSets } from "./text-set.ts";
 import { durationText } from "./time-text.ts";
 import { type Element, element } from "./xml.ts";
 
@@ -57,7 +59,11 @@ export function periodElement(
       start: durationText(startMs),
       duration: endsEarly ? durationText(endMs - startMs) : undefined,
     },
-    adaptationSets(presentation, listed, before, utcTiming),
+    [
+      ...adaptationSets(presentation, listed, before, utcTiming),
+      ...(presentation.stored ? textSets(presentation.stored) : []),
+      presentation.stored && imageSet(presentation.stored),
+    ],
   );
 }
 

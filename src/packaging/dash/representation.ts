@@ -46,6 +46,8 @@ export function representation(
         {
           timescale,
           presentationTimeOffset,
+          // Of a stored video each Representation has its own, of a live one they share it.
+          media: rendition.stored && `$RepresentationID$/${rendition.stored.epoch}-$Number$.m4s`,
           initialization: `$RepresentationID$/${first.init.name}`,
           startNumber: first.msn,
         },

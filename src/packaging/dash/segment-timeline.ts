@@ -10,15 +10,15 @@ export type Run = readonly [Segment, ...Segment[]];
  * out: numbers count up without holes in a SegmentTemplate, and it has one init (docs/adr/0017).
  */
 export function newestRun(presentation: Presentation, rendition: Rendition, periodIndex: number): Run | undefined {
-  const run: Segment[] = [];
+  const newestFirst: Segment[] = [];
   for (const segment of rendition.segments.toReversed()) {
-    const next = run[0];
+    const next = newestFirst.at(-1);
     if (segment.period.index !== periodIndex || isUnlisted(presentation, segment)) {
       if (next) break;
-    } else if (!next || (segment.msn === next.msn - 1 && segment.init === next.init)) run.unshift(segment);
+    } else if (!next || (segment.msn === next.msn - 1 && segment.init === next.init)) newestFirst.push(segment);
     else break;
   }
-  const [first, ...rest] = run;
+  const [first, ...rest] = newestFirst.reverse();
   return first && [first, ...rest];
 }
 

@@ -1,21 +1,27 @@
+import type { AudioGroup } from "../audio-groups.ts";
 import type { Rendition } from "../presentation.ts";
 import { quoted, tag } from "./attribute-list.ts";
 
 /**
- * EXT-X-MEDIA of an audio rendition, alone in a group named after it. All groups have the one member with the same
- * name and language, as HLS §4.4.6.1.1 asks, so a player that changes group stays with "the same" audio.
+ * EXT-X-MEDIA of the audio renditions of one group. The members of all groups have the same names and languages, as HLS
+ * §4.4.6.1.1 asks, so a player that changes group stays with "the same" audio. `base` stands before addresses.
  */
-export function audioGroup(rendition: Rendition): string {
-  const { format } = rendition;
-  return tag("EXT-X-MEDIA", {
-    TYPE: "AUDIO",
-    "GROUP-ID": quoted(rendition.id),
-    NAME: quoted("Audio"),
-    // RTMP does not say which language is spoken; Apple §8.10 wants the attribute nevertheless.
-    LANGUAGE: quoted("und"),
-    DEFAULT: "YES",
-    AUTOSELECT: "YES",
-    CHANNELS: format.kind === "audio" ? quoted(String(format.channelCount)) : undefined,
-    URI: quoted(`${rendition.id}/playlist.m3u8`),
-  });
+export function audioGroup({ id, members }: AudioGroup, base: string): string[] {
+  return members.map((rendition, index) =>
+    tag("EXT-X-MEDIA", {
+      TYPE: "AUDIO",
+      "GROUP-ID": quoted(id),
+      NAME: quoted(rendition.stored?.label ?? "Audio"),
+      // RTMP does not say which language is spoken; Apple §8.10 wants the attribute nevertheless.
+      LANGUAGE: quoted(rendition.stored?.language ?? "und"),
+      DEFAULT: index === 0 ? "YES" : "NO",
+      AUTOSELECT: "YES",
+      CHANNELS: channels(rendition),
+      URI: quoted(`${base}${rendition.id}/playlist.m3u8`),
+    }),
+  );
+}
+
+function channels({ format }: Rendition): string | undefined {
+  return format.kind === "audio" ? quoted(String(format.channelCount)) : undefined;
 }

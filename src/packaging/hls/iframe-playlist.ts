@@ -9,6 +9,7 @@ import {
 import { durationText } from "./attribute-list.ts";
 import { skippableCount, skipTag } from "./delta.ts";
 import type { MediaPlaylistOptions } from "./media-playlist.ts";
+import { discontinuitySequence, isFinal, playlistTypeLines } from "./playlist-type.ts";
 import { mapTag, needsMap, programDateTime } from "./segment.ts";
 import { serverControl } from "./server-control.ts";
 
@@ -35,13 +36,14 @@ export function renderIframePlaylist(
     "#EXTM3U",
     `#EXT-X-VERSION:${version(complete, skippedIframeCount)}`,
     `#EXT-X-TARGETDURATION:${presentation.targetDurationS}`,
-    serverControl(presentation),
+    ...playlistTypeLines(presentation, rendition),
+    ...serverControl(presentation),
     "#EXT-X-I-FRAMES-ONLY",
     `#EXT-X-MEDIA-SEQUENCE:${first}`,
-    `#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuitySequence}`,
+    ...discontinuitySequence(presentation, rendition),
     ...(skippedIframeCount > 0 ? [skipTag(skippedIframeCount)] : []),
     ...segmentTexts(listed),
-    ...(presentation.isEnded ? ["#EXT-X-ENDLIST"] : []),
+    ...(isFinal(presentation, rendition) ? ["#EXT-X-ENDLIST"] : []),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -58,7 +60,7 @@ function firstIframeMsn({ segments, nextPart }: Rendition): number {
 
 function version(complete: readonly Segment[], skippedCount: number): number {
   if (skippedCount > 0) return VERSION.skip;
-  const hasGap = complete.some((segment) => segment.parts[0]?.keyFrame === undefined);
+  const hasGap = complete.some((segment) => iframesOf(segment)[0]?.range === undefined);
   return hasGap ? VERSION.gap : VERSION.map;
 }
 
@@ -86,7 +88,7 @@ function segmentText(segment: Segment): string {
 /** Time without a picture is a gap: it keeps every entry as short as its segment, whatever the source's key frames do. */
 function entryLines(segment: Segment, { start, duration, range }: Iframe): string[] {
   return [
-    `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, start)}`,
+    ...(segment.stored ? [] : [`#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, start)}`]),
     range ? `#EXT-X-BYTERANGE:${range.length}@${range.offset}` : "#EXT-X-GAP",
     `#EXTINF:${durationText(duration, segment.init.timescale)},`,
     segment.name,

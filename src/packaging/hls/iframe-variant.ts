@@ -1,12 +1,12 @@
 import type { Rendition } from "../presentation.ts";
 import { quoted, tag } from "./attribute-list.ts";
-import { codecStrings, displaySize, videoRange } from "./variant.ts";
+import { codecStrings, displaySize, type VariantContext, videoRange } from "./variant.ts";
 
 /**
  * EXT-X-I-FRAME-STREAM-INF: the key frames of a video rendition, with the bit rates of those alone. Nothing while it has
- * none. `hasVideoRange`: some variant is not SDR, so each one says what it is.
+ * none.
  */
-export function iframeVariant(rendition: Rendition, hasVideoRange: boolean): string[] {
+export function iframeVariant(rendition: Rendition, { hasVideoRange, base }: VariantContext): string[] {
   const { id, format, iframeBitrate } = rendition;
   if (!iframeBitrate || format.kind !== "video") return [];
   return [
@@ -16,7 +16,7 @@ export function iframeVariant(rendition: Rendition, hasVideoRange: boolean): str
       CODECS: quoted([...new Set(codecStrings(rendition))].join(",")),
       RESOLUTION: displaySize(format),
       "VIDEO-RANGE": hasVideoRange ? videoRange(format) : undefined,
-      URI: quoted(`${id}/iframes.m3u8`),
+      URI: quoted(`${base}${id}/iframes.m3u8`),
     }),
   ];
 }

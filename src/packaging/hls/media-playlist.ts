@@ -7,6 +7,7 @@ import {
   type Segment,
 } from "../presentation.ts";
 import { skippableCount, skipTag } from "./delta.ts";
+import { discontinuitySequence, isFinal, playlistTypeLines } from "./playlist-type.ts";
 import { preloadHint } from "./preload-hint.ts";
 import { renditionReports } from "./rendition-report.ts";
 import { completeSegmentText, mapTag, needsMap, openSegmentText } from "./segment.ts";
@@ -35,10 +36,11 @@ export function renderMediaPlaylist(
     "#EXTM3U",
     `#EXT-X-VERSION:${version(complete, skippedCount)}`,
     `#EXT-X-TARGETDURATION:${presentation.targetDurationS}`,
-    serverControl(presentation),
+    ...playlistTypeLines(presentation, rendition),
+    ...serverControl(presentation),
     ...partInformation(presentation),
     `#EXT-X-MEDIA-SEQUENCE:${complete[0]?.msn ?? open?.msn ?? rendition.nextPart.msn}`,
-    `#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuitySequence}`,
+    ...discontinuitySequence(presentation, rendition),
     ...(skippedCount > 0 ? [skipTag(skippedCount)] : []),
     ...segmentTexts(presentation, complete.slice(skippedCount), open),
     ...endLines(presentation, rendition),
@@ -94,7 +96,7 @@ function durationMs(segment: Segment): number {
 
 /** Once ended, nothing is hinted and no other rendition moves: the playlist is final. Without a publisher no part will come. */
 function endLines(presentation: Presentation, rendition: Rendition): string[] {
-  if (presentation.isEnded) return ["#EXT-X-ENDLIST"];
+  if (isFinal(presentation, rendition)) return ["#EXT-X-ENDLIST"];
   if (!presentation.options.isLowLatency) return [];
   const hints = presentation.isInterrupted ? [] : [preloadHint(rendition)];
   return [...hints, ...renditionReports(presentation, rendition)];

@@ -48,6 +48,7 @@ function writeSegment(segment: Segment): SegmentText {
 
 /** A discontinuity restates EXT-X-MAP even when the init is the same: nothing of before it then has to be known. */
 function headLines(segment: Segment): string[] {
+  if (segment.stored) return [];
   const date = `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, segment.start)}`;
   return segment.isDiscontinuity ? ["#EXT-X-DISCONTINUITY", mapTag(segment.init), date] : [date];
 }

@@ -13,16 +13,22 @@ export function skipBoundaryMs(presentation: Presentation): number {
   return SKIP_BOUNDARY_TARGETS * presentation.targetDurationS * 1000;
 }
 
-/** EXT-X-SERVER-CONTROL: promises that never change, the same in every playlist of the presentation (docs/adr/0011). */
-export function serverControl(presentation: Presentation): string {
+/**
+ * EXT-X-SERVER-CONTROL: promises that never change, the same in every playlist of the presentation (docs/adr/0011). Nothing is
+ * promised of a stored video.
+ */
+export function serverControl(presentation: Presentation): string[] {
+  if (presentation.stored) return [];
   const { isLowLatency } = presentation.options;
   const partTarget = headerSeconds(presentation.partTargetMs);
-  return tag("EXT-X-SERVER-CONTROL", {
-    "CAN-BLOCK-RELOAD": "YES",
-    "PART-HOLD-BACK": isLowLatency ? headerSeconds(PART_HOLD_BACK_PARTS * partTarget * 1000) : undefined,
-    "HOLD-BACK": HOLD_BACK_TARGETS * presentation.targetDurationS,
-    "CAN-SKIP-UNTIL": headerSeconds(skipBoundaryMs(presentation)),
-  });
+  return [
+    tag("EXT-X-SERVER-CONTROL", {
+      "CAN-BLOCK-RELOAD": "YES",
+      "PART-HOLD-BACK": isLowLatency ? headerSeconds(PART_HOLD_BACK_PARTS * partTarget * 1000) : undefined,
+      "HOLD-BACK": HOLD_BACK_TARGETS * presentation.targetDurationS,
+      "CAN-SKIP-UNTIL": headerSeconds(skipBoundaryMs(presentation)),
+    }),
+  ];
 }
 
 /** EXT-X-PART-INF, for playlists that list parts; it never changes either. */

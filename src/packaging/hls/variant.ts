@@ -1,4 +1,5 @@
 import type { ColourDescription, MediaFormat, VideoFormat } from "../../media/format.ts";
+import type { AudioGroup } from "../audio-groups.ts";
 import type { Rendition } from "../presentation.ts";
 import { quoted, tag } from "./attribute-list.ts";
 import { bitrateOf } from "./bandwidth.ts";
@@ -8,8 +9,17 @@ const TRANSFER_PQ = 16;
 const TRANSFER_HLG = 18;
 export type VideoRange = "SDR" | "PQ" | "HLG";
 
-/** EXT-X-STREAM-INF and its URI line. `hasVideoRange`: some variant is not SDR, so each one says what it is. */
-export function variantLines({ main, audio }: Offer, hasVideoRange: boolean): string[] {
+export interface VariantContext {
+  /** Some variant is not SDR, so each one says what it is. */
+  readonly hasVideoRange: boolean;
+  /** Stands before addresses. */
+  readonly base: string;
+  /** GROUP-ID of the subtitles, when there are any. */
+  readonly subtitles: string | undefined;
+}
+
+/** EXT-X-STREAM-INF and its URI line. */
+export function variantLines({ main, audio }: Offer, { hasVideoRange, base, subtitles }: VariantContext): string[] {
   const { format } = main;
   return [
     tag("EXT-X-STREAM-INF", {
@@ -18,14 +28,15 @@ export function variantLines({ main, audio }: Offer, hasVideoRange: boolean): st
       CODECS: quoted(codecs(main, audio).join(",")),
       ...(format.kind === "video" ? videoAttributes(main, format, hasVideoRange) : {}),
       AUDIO: audio && quoted(audio.id),
+      SUBTITLES: subtitles && quoted(subtitles),
       "CLOSED-CAPTIONS": "NONE",
     }),
-    `${main.id}/playlist.m3u8`,
+    `${base}${main.id}/playlist.m3u8`,
   ];
 }
 
-/** Peak bit rate of the variant: its own and that of its audio (HLS §4.4.6.2; each audio has a group to itself). */
-export function bandwidth({ main, audio }: Offer): number {
+/** Peak bit rate of the variant: its own and the highest that its audio can have (HLS §4.4.6.2). */
+export function bandwidth({ main, audio }: Pick<Offer, "main" | "audio">): number {
   return total(main, audio, (rendition) => bitrateOf(rendition).peakBps);
 }
 
@@ -35,13 +46,15 @@ export function videoRange(format: MediaFormat): VideoRange {
   return colour?.transfer === TRANSFER_HLG ? "HLG" : "SDR";
 }
 
-function total(main: Rendition, audio: Rendition | undefined, of: (rendition: Rendition) => number): number {
-  return Math.ceil(of(main) + (audio ? of(audio) : 0));
+function total(main: Rendition, audio: AudioGroup | undefined, of: (rendition: Rendition) => number): number {
+  const highest = Math.max(0, ...(audio?.members ?? []).map(of));
+  // Where there is no video, the variant is a member of its own group.
+  return Math.ceil(main.kind === "audio" && audio ? highest : of(main) + highest);
 }
 
 /** Every format that a player of the variant can meet in what is listed, video before audio (HLS §6.2.4). */
-function codecs(main: Rendition, audio: Rendition | undefined): string[] {
-  return [...new Set([main, ...(audio ? [audio] : [])].flatMap(codecStrings))];
+function codecs(main: Rendition, audio: AudioGroup | undefined): string[] {
+  return [...new Set([main, ...(audio?.members ?? [])].flatMap(codecStrings))];
 }
 
 export function codecStrings(rendition: Rendition): string[] {

@@ -1,0 +1,119 @@
+import type { PackagingOptions, Presentation, StoredExtras } from "./presentation.ts";
+import type { StoredRendition, StoredVideo } from "./stored-rendition.ts";
+import { plainText, STORED_PERIOD, StoredTrack } from "./stored-track.ts";
+
+/** A rendition that is further behind than this is not offered: who changed to it would wait. */
+const MAX_LAG_MS = 30_000;
+
+/**
+ * A stored video as playlists see it: everything from the beginning, on its own clock. Offered is what a player may change
+ * between at will (docs/adr/0023); the others can be fetched by those who know of them.
+ */
+export class StoredPresentation implements Presentation {
+  /** Each rendition has its own: `Rendition.stored`. */
+  readonly epoch = "";
+  readonly options: PackagingOptions;
+  readonly periods = [STORED_PERIOD];
+  readonly isInterrupted = false;
+  /** What is listed has been available for ever; no player has to know what time it is. */
+  readonly availabilityStartMs = 0;
+  readonly partTargetMs: number;
+  readonly #tracks = new Map<string, StoredTrack>();
+  #video: StoredVideo;
+  #offered: readonly StoredTrack[] = [];
+  #extras: StoredExtras;
+
+  constructor(video: StoredVideo) {
+    this.options = {
+      isLowLatency: false,
+      segmentTargetMs: video.segmentTargetMs,
+      partTargetMs: video.segmentTargetMs,
+      windowSegmentCount: Number.POSITIVE_INFINITY,
+    };
+    this.partTargetMs = video.segmentTargetMs;
+    this.#video = video;
+    this.#extras = extrasOf(video);
+    this.update(video);
+  }
+
+  /** Takes in a later revision. What was there already is kept, so this costs what is new. */
+  update(video: StoredVideo): void {
+    const previous = new Map(this.#tracks);
+    this.#video = video;
+    this.#extras = extrasOf(video);
+    this.#tracks.clear();
+    for (const [place, rendition] of video.renditions.entries()) {
+      this.#tracks.set(rendition.id, this.#track(previous.get(rendition.id), rendition, place));
+    }
+    this.#offered = offered([...this.#tracks.values()].filter(({ segments }) => segments.length > 0));
+  }
+
+  #track(known: StoredTrack | undefined, rendition: StoredRendition, place: number): StoredTrack {
+    if (!known?.isContinuedBy(rendition)) return new StoredTrack(rendition, place, this.options.segmentTargetMs);
+    known.advance(rendition, place);
+    return known;
+  }
+
+  get stored(): StoredExtras {
+    return this.#extras;
+  }
+
+  get renditions(): readonly StoredTrack[] {
+    return this.#offered;
+  }
+
+  get targetDurationS(): number {
+    return this.#video.targetDurationS;
+  }
+
+  get isIndependent(): boolean {
+    return this.#offered.every((track) => track.isIndependent);
+  }
+
+  /** All that is offered is there to its end, whatever else may still be made. */
+  get isEnded(): boolean {
+    return this.#offered.length > 0 && this.#offered.every(({ stored }) => stored.isComplete);
+  }
+
+  /** Any rendition, offered or not. */
+  track(renditionId: string): StoredTrack | undefined {
+    return this.#tracks.get(renditionId);
+  }
+
+  get segmentCount(): number {
+    return this.#tracks.values().reduce((sum, { segments }) => sum + segments.length, 0);
+  }
+}
+
+function extrasOf({ durationMs, updatedAtMs, texts, storyboard }: StoredVideo): StoredExtras {
+  const named = texts.map((text) => ({ ...text, label: plainText(text.label) || text.language }));
+  return { durationMs, updatedAtMs, storyboard, texts: named };
+}
+
+/**
+ * What is there may be offered where a player can change to it without waiting. A source that is there to its end is such
+ * from the first second, and nothing that is still being made may stand beside it; renditions that are made together grow
+ * together, and one that is made anew comes back when it has caught up.
+ */
+function offered(tracks: readonly StoredTrack[]): StoredTrack[] {
+  const byId = new Map(tracks.map((track) => [track.id, track]));
+  const audioOf = ({ audioRenditionId }: StoredTrack) => byId.get(audioRenditionId ?? "");
+  const isWhole = (track: StoredTrack) => track.stored.isComplete && audioOf(track)?.stored.isComplete !== false;
+  // A video without the sound that belongs to it would be a silent one.
+  const playable = tracks.filter((track) => track.audioRenditionId === undefined || audioOf(track));
+  const hasWholeSource = playable.some(
+    (track) => track.kind === "video" && track.origin === "source" && isWhole(track),
+  );
+  const edges = { video: furthestEndMs(playable, "video"), audio: furthestEndMs(playable, "audio") };
+  const isAbreast = (track: StoredTrack) =>
+    hasWholeSource ? isWhole(track) : track.stored.isComplete || track.endMs + MAX_LAG_MS >= edges[track.kind];
+  const videos = playable.filter((track) => track.kind === "video" && isAbreast(track));
+  const heard = new Set(videos.map(audioOf));
+  return playable.filter((track) =>
+    track.kind === "video" ? videos.includes(track) : heard.has(track) || isAbreast(track),
+  );
+}
+
+function furthestEndMs(tracks: readonly StoredTrack[], kind: "video" | "audio"): number {
+  return Math.max(0, ...tracks.filter((track) => track.kind === kind).map(({ endMs }) => endMs));
+}
