@@ -202,7 +202,7 @@ test("refuses what is not a catalog, and a place that cannot be written", async 
   const dataDir = await temporaryDirectory(t);
   await writeFile(join(dataDir, "catalog.sqlite"), "no database".repeat(1000));
   const open = (directory: string) => Catalog.open({ dataDir: directory, log: silentLogger });
-  await assert.rejects(open(dataDir), refusedWith("UNAVAILABLE", /not a catalog/));
+  await assert.rejects(open(dataDir), refusedWith("UNAVAILABLE", /not a database/));
   await assert.rejects(
     open(join(dataDir, "catalog.sqlite", "below")),
     refusedWith("DATA_DIR_UNWRITABLE", /cannot be written \(ENOTDIR\)$/),

@@ -1,16 +1,12 @@
 import type { DatabaseSync } from "node:sqlite";
-import { type SqliteProblem, type StatementResult, StatementRunner, sqliteProblemOf } from "./sqlite.ts";
+import { type SqliteProblem, StatementRunner, sqliteProblemOf } from "./sqlite.ts";
+import type { Unit, UnitResult } from "./statement.ts";
 
-export interface Statement {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
-}
-
-export type Outcome = { readonly result: StatementResult } | { readonly problem: SqliteProblem };
+export type Outcome = { readonly result: UnitResult } | { readonly problem: SqliteProblem };
 
 /**
- * Runs many callers' statements in one transaction, so that they share the one slow thing: the sync to disk. A
- * statement that fails undoes itself alone; a failed commit fails them all.
+ * Runs many callers' units in one transaction, so that they share the one slow thing: the sync to disk. A unit that
+ * fails undoes itself alone; a failed commit fails them all.
  */
 export class GroupCommit {
   readonly #database: DatabaseSync;
@@ -21,25 +17,25 @@ export class GroupCommit {
     this.#runner = new StatementRunner(database);
   }
 
-  /** One outcome per statement, in order. Those that succeeded are on disk when this returns. */
-  commit(statements: readonly Statement[]): readonly Outcome[] {
+  /** One outcome per unit, in order. Those that succeeded are on disk when this returns. */
+  commit(units: readonly Unit[]): readonly Outcome[] {
     try {
       this.#database.exec("begin immediate");
-      const outcomes = statements.map((statement) => this.#attempt(statement));
+      const outcomes = units.map((unit) => this.#attempt(unit));
       this.#database.exec("commit");
       return outcomes;
     } catch (thrown) {
       if (this.#database.isTransaction) this.#database.exec("rollback");
       const problem = sqliteProblemOf(thrown);
-      return statements.map(() => ({ problem }));
+      return units.map(() => ({ problem }));
     }
   }
 
-  #attempt({ sql, parameters }: Statement): Outcome {
+  #attempt(unit: Unit): Outcome {
     this.#database.exec("savepoint one");
     try {
-      const result = this.#runner.run(sql, parameters);
-      this.#database.exec("release one");
+      const result = this.#run(unit);
+      this.#database.exec(result ? "release one" : "rollback to one; release one");
       return { result };
     } catch (thrown) {
       // On a full disk SQLite gives up the whole transaction, and with it what the others were told.
@@ -47,5 +43,15 @@ export class GroupCommit {
       this.#database.exec("rollback to one; release one");
       return { problem: sqliteProblemOf(thrown) };
     }
+  }
+
+  #run({ statements, isGuarded }: Unit): UnitResult {
+    const results = [];
+    for (const statement of statements) {
+      const result = this.#runner.run(statement);
+      if (isGuarded && results.length === 0 && result.rows.length === 0) return undefined;
+      results.push(result);
+    }
+    return results;
   }
 }

@@ -1,10 +1,11 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { SqliteDatabase, SqliteStatement } from "kysely";
 import { DomainError, type ErrorCode } from "../core/errors.ts";
+import type { Statement, StatementResult } from "./statement.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
-/** Kysely's texts for our queries number a few dozen. */
-const STATEMENT_CACHE_COUNT = 200;
+/** Kysely's texts for our queries number some hundred. */
+const STATEMENT_CACHE_COUNT = 300;
 
 /** Opens the file for reading and writing; what is committed survives a power cut. */
 export function openForWriting(path: string): DatabaseSync {
@@ -18,12 +19,6 @@ export function openForReading(path: string): DatabaseSync {
   return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
 }
 
-/** Rows of a statement that gives some, else the number of rows it changed. */
-export interface StatementResult {
-  readonly rows: unknown[];
-  readonly changedCount: number | undefined;
-}
-
 /** Prepares each text once and runs it with its parameters. */
 export class StatementRunner {
   readonly #database: DatabaseSync;
@@ -33,7 +28,7 @@ export class StatementRunner {
     this.#database = database;
   }
 
-  run(sql: string, parameters: readonly unknown[]): StatementResult {
+  run({ sql, parameters }: Statement): StatementResult {
     const statement = this.#prepare(sql);
     // SQLite itself refuses what it cannot bind.
     const values = parameters as readonly SQLInputValue[];
@@ -68,7 +63,8 @@ function asKyselyStatement(statement: StatementSync): SqliteStatement {
   };
 }
 
-function translated<Result>(run: () => Result): Result {
+/** Runs `run`; what SQLite throws in it becomes a DomainError. */
+export function translated<Result>(run: () => Result): Result {
   try {
     return run();
   } catch (thrown) {
@@ -92,13 +88,13 @@ export function sqliteProblemOf(thrown: unknown): SqliteProblem {
 
 // The primary result codes that an operator can do something about (sqlite.org/rescode.html).
 const OPERATOR_PROBLEMS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
-  5: ["UNAVAILABLE", "another process holds the catalog's lock"],
-  8: ["DATA_DIR_UNWRITABLE", "the catalog is read-only"],
-  10: ["UNAVAILABLE", "the disk that holds the catalog failed"],
-  11: ["UNAVAILABLE", "the catalog is damaged"],
-  13: ["UNAVAILABLE", "the disk that holds the catalog is full"],
-  14: ["DATA_DIR_UNWRITABLE", "the catalog cannot be opened"],
-  26: ["UNAVAILABLE", "the file in the catalog's place is not a catalog"],
+  5: ["UNAVAILABLE", "another process holds the lock of the database"],
+  8: ["DATA_DIR_UNWRITABLE", "the database is read-only"],
+  10: ["UNAVAILABLE", "the disk that holds the database failed"],
+  11: ["UNAVAILABLE", "the database is damaged"],
+  13: ["UNAVAILABLE", "the disk that holds the database is full"],
+  14: ["DATA_DIR_UNWRITABLE", "the database cannot be opened"],
+  26: ["UNAVAILABLE", "the file in the database's place is not a database"],
 };
 
 /** The error for callers; its cause keeps what SQLite said, and where. */
@@ -107,7 +103,7 @@ export function toDomainError({ message, stack, resultCode }: SqliteProblem): Do
   if (stack !== undefined) cause.stack = stack;
   const [code, sentence] = OPERATOR_PROBLEMS[(resultCode ?? 0) & 0xff] ?? [
     "INTERNAL",
-    "the catalog refused a statement",
+    "the database refused a statement",
   ];
   return new DomainError(code, `${sentence}: ${message}`, { cause, details: { resultCode } });
 }

@@ -1,22 +1,23 @@
 import { Worker } from "node:worker_threads";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Outcome, Statement } from "./group-commit.ts";
-import { type StatementResult, sqliteProblemOf, toDomainError } from "./sqlite.ts";
+import type { Outcome } from "./group-commit.ts";
+import { sqliteProblemOf, toDomainError } from "./sqlite.ts";
+import type { Unit, UnitResult } from "./statement.ts";
 import type { WriterMessage } from "./writer-thread.ts";
 
 const MAX_QUEUED_COUNT = 10_000;
 const MAX_BATCH_COUNT = 500;
 
 interface Waiting {
-  readonly statement: Statement;
+  readonly unit: Unit;
   /** Undefined when the thread is gone before it answered. */
   readonly settle: (outcome: Outcome | undefined) => void;
 }
 
 /**
- * All writes go through its one thread: statements that come while a batch is being committed make up the next one.
- * A commit waits for the disk, which would hold up every stream if it happened on the main thread.
+ * All writes of this process go through its one thread: units that come while a batch is being committed make up the
+ * next one. A commit waits for the disk, which would hold up every stream if it happened on the main thread.
  */
 export class Writer {
   readonly #worker: Worker;
@@ -42,24 +43,24 @@ export class Writer {
     });
     this.#worker.on("message", (outcomes: readonly Outcome[]) => this.#settle(outcomes));
     this.#worker.on("error", (problem) => {
-      log.error({ err: problem }, "catalog writer failed");
+      log.error({ err: problem }, "database writer failed");
       this.#lose(writerProblem(problem));
     });
     this.#exited = new Promise((resolve) => {
       this.#worker.on("exit", () => {
-        this.#lose(new DomainError("UNAVAILABLE", "the catalog is closed"));
+        this.#lose(new DomainError("UNAVAILABLE", "the database is closed"));
         resolve();
       });
     });
   }
 
-  /** Resolves when `statement` is on disk. Throws UNAVAILABLE when closed, too far behind, or the disk is full. */
-  async run(statement: Statement): Promise<StatementResult> {
+  /** Resolves when `unit` is on disk. Throws UNAVAILABLE when closed, too far behind, or the disk is full. */
+  async commit(unit: Unit): Promise<UnitResult> {
     if (this.#gone) throw this.#gone;
-    if (this.#closing) throw new DomainError("UNAVAILABLE", "the catalog is closing");
-    if (this.#queue.length >= MAX_QUEUED_COUNT) throw new DomainError("UNAVAILABLE", "the catalog is too far behind");
+    if (this.#closing) throw new DomainError("UNAVAILABLE", "the database is closing");
+    if (this.#queue.length >= MAX_QUEUED_COUNT) throw new DomainError("UNAVAILABLE", "the database is too far behind");
     const outcome = await new Promise<Outcome | undefined>((settle) => {
-      this.#queue.push({ statement, settle });
+      this.#queue.push({ unit, settle });
       this.#send();
     });
     if (!outcome) throw this.#gone;
@@ -70,7 +71,7 @@ export class Writer {
 
   /** Resolves when the thread answers. */
   async check(): Promise<void> {
-    await this.run({ sql: "select 1", parameters: [] });
+    await this.commit({ statements: [{ sql: "select 1", parameters: [] }], isGuarded: false });
   }
 
   /** Commits what is queued, then ends the thread. */
@@ -92,8 +93,8 @@ export class Writer {
       this.#drained?.();
       return;
     }
-    const statements = this.#inFlight.map((waiting) => waiting.statement);
-    this.#worker.postMessage({ statements } satisfies WriterMessage);
+    const units = this.#inFlight.map((waiting) => waiting.unit);
+    this.#worker.postMessage({ units } satisfies WriterMessage);
   }
 
   #settle(outcomes: readonly Outcome[]): void {
@@ -114,5 +115,5 @@ export class Writer {
 function writerProblem(thrown: unknown): DomainError {
   const problem = sqliteProblemOf(thrown);
   if (problem.resultCode !== undefined) return toDomainError(problem);
-  return new DomainError("UNAVAILABLE", `the catalog's writer failed: ${problem.message}`, { cause: thrown });
+  return new DomainError("UNAVAILABLE", `the database's writer failed: ${problem.message}`, { cause: thrown });
 }
