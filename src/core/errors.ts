@@ -26,6 +26,7 @@ export const ERRORS = {
   UNSUPPORTED_CONTAINER: { category: "invalid", title: "The file's container is not supported" },
   MEDIA_DAMAGED: { category: "invalid", title: "The file is damaged or cut short" },
   DURATION_EXCEEDED: { category: "invalid", title: "The video is longer than configured" },
+  PICTURE_TOO_LARGE: { category: "invalid", title: "The picture is larger than configured" },
   UPLOAD_TOO_LARGE: { category: "invalid", title: "The upload is larger than configured" },
   UPLOAD_INCOMPLETE: { category: "invalid", title: "The upload ended before all of it was there" },
   VIDEO_CONFLICT: { category: "conflict", title: "The video is in a state that does not allow this" },

@@ -86,10 +86,15 @@ export interface LadderPlan {
   readonly audio: readonly AudioRung[];
 }
 
+/** What a ladder has to know of a picture. */
+export type LadderPicture = Pick<VideoFormat, "width" | "height" | "sampleAspect" | "frameRate"> & {
+  readonly codec: string;
+};
+
 export interface LadderSource {
-  readonly video?: VideoFormat | undefined;
+  readonly video?: LadderPicture | undefined;
   readonly audio?: AudioFormat | undefined;
-  /** Measured, where that is known. */
+  /** As the publisher announces it, or as it was measured. */
   readonly sourceBitrate?:
     | { readonly videoBps?: number | undefined; readonly audioBps?: number | undefined }
     | undefined;
@@ -109,6 +114,8 @@ const ASSUMED_FRAME_RATE = 30;
 const HIGHEST_FRAME_RATE = 240;
 /** A rung of the source's own size is worth its work when it saves at least this share of the source's bits. */
 const WORTHWHILE_SAVING = 0.2;
+/** Fewer bits a second for each pixel make no picture: who announces them is mistaken. A still slide needs about so many. */
+const LEAST_BITS_PER_PIXEL = 0.15;
 
 /**
  * Which rungs a source gets beside itself. Never larger than the source. A rung of exactly its size is left out only
@@ -117,9 +124,10 @@ const WORTHWHILE_SAVING = 0.2;
  * An audio rung is left out when the source is AAC-LC of no higher bit rate: the source is heard in its place.
  * Throws DomainError INVALID_REQUEST for a quality that has no entry in NAMED_QUALITIES.
  */
-export function planLadder(source: LadderSource, choice: LadderChoice): LadderPlan {
+export function planLadder(given: LadderSource, choice: LadderChoice): LadderPlan {
   const ladder = chosenRungs(choice);
   if (!choice.transcode || ladder.length === 0) return { video: [], audio: [] };
+  const source = withoutMistakes(given);
   const { video, audio } = source;
   const rungs = video ? fittingRungs(video, ladder, source, choice.qualities !== undefined) : ladder;
   const audioRungs = audio ? planAudio(audio, rungs, source.sourceBitrate?.audioBps) : [];
@@ -127,6 +135,13 @@ export function planLadder(source: LadderSource, choice: LadderChoice): LadderPl
     video: video ? rungs.map((rung) => planVideo(video, rung, source, audioRungs)) : [],
     audio: audioRungs,
   };
+}
+
+function withoutMistakes(source: LadderSource): LadderSource {
+  const { video, sourceBitrate } = source;
+  const leastBps = video ? video.width * video.height * LEAST_BITS_PER_PIXEL : 0;
+  if ((sourceBitrate?.videoBps ?? leastBps) >= leastBps) return source;
+  return { ...source, sourceBitrate: { ...sourceBitrate, videoBps: undefined } };
 }
 
 function chosenRungs(choice: LadderChoice): readonly LadderRung[] {
@@ -144,7 +159,7 @@ function namedRung(name: string): LadderRung {
 }
 
 function fittingRungs(
-  video: VideoFormat,
+  video: LadderPicture,
   ladder: readonly LadderRung[],
   source: LadderSource,
   isNamed: boolean,
@@ -155,13 +170,13 @@ function fittingRungs(
   return worthwhile;
 }
 
-function isWorthwhile(video: VideoFormat, rung: LadderRung, sourceBps: number | undefined): boolean {
+function isWorthwhile(video: LadderPicture, rung: LadderRung, sourceBps: number | undefined): boolean {
   if (fitScale(video, rung) < 1 || video.codec !== "h264" || sourceBps === undefined) return true;
   return rungBps(video, rung) <= sourceBps * (1 - WORTHWHILE_SAVING);
 }
 
 /** By how much the shown picture grows (> 1) or shrinks to touch the rung's box. */
-function fitScale(video: VideoFormat, rung: LadderRung): number {
+function fitScale(video: LadderPicture, rung: LadderRung): number {
   const { width, height } = shownSize(video);
   const isPortrait = height > width;
   const boxWidth = isPortrait ? rung.height : rung.width;
@@ -169,14 +184,14 @@ function fitScale(video: VideoFormat, rung: LadderRung): number {
   return Math.min(boxWidth / width, boxHeight / height);
 }
 
-function shownSize(video: VideoFormat): { width: number; height: number } {
+function shownSize(video: LadderPicture): { width: number; height: number } {
   const { width, height } = video.sampleAspect;
   const aspect = width > 0 && height > 0 ? width / height : 1;
   return { width: video.width * aspect, height: video.height };
 }
 
 function planVideo(
-  video: VideoFormat,
+  video: LadderPicture,
   rung: LadderRung,
   source: LadderSource,
   audioRungs: readonly AudioRung[],
@@ -198,17 +213,17 @@ function planVideo(
   };
 }
 
-function rungBps(video: VideoFormat, rung: LadderRung): number {
+function rungBps(video: LadderPicture, rung: LadderRung): number {
   return frameRateOf(video) > HIGH_FRAME_RATE ? rung.videoBps * 1.5 : rung.videoBps;
 }
 
-function frameRateOf(video: VideoFormat): number {
+function frameRateOf(video: LadderPicture): number {
   const rate = declaredFrameRate(video);
   return rate ? rate.numerator / rate.denominator : ASSUMED_FRAME_RATE;
 }
 
 /** The frame rate that a stream declares, unless it cannot be: some encoders write their timescale there. */
-export function declaredFrameRate({ frameRate }: VideoFormat): VideoFormat["frameRate"] {
+export function declaredFrameRate({ frameRate }: Pick<VideoFormat, "frameRate">): VideoFormat["frameRate"] {
   const rate = frameRate ? frameRate.numerator / frameRate.denominator : 0;
   return rate > 0 && rate <= HIGHEST_FRAME_RATE ? frameRate : undefined;
 }

@@ -97,7 +97,8 @@ export type RenditionSpec = z.output<typeof renditionSpecSchema>;
 export type VideoCopySpec = z.output<typeof videoCopy>;
 export type VideoEncodeSpec = z.output<typeof videoEncode>;
 export type AudioEncodeSpec = z.output<typeof audioEncode>;
-export type AudioSpec = z.output<typeof audioCopy> | AudioEncodeSpec;
+export type AudioCopySpec = z.output<typeof audioCopy>;
+export type AudioSpec = AudioCopySpec | AudioEncodeSpec;
 export type TextSpec = z.output<typeof text>;
 export type PictureTreatment = z.output<typeof pictureTreatment>;
 
