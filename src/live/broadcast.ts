@@ -4,7 +4,7 @@ import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AudioFormat, MediaFormat } from "../media/format.ts";
 import { Intake } from "./intake.ts";
-import type { Publication, PublishRequest, SourceUnit } from "./publication.ts";
+import type { ExpectedMedia, Publication, PublishRequest, SourceUnit } from "./publication.ts";
 import type { LiveReader, Period, Unit } from "./unit.ts";
 
 export type BroadcastState = "waiting" | "live" | "reconnecting" | "ended";
@@ -176,7 +176,7 @@ class Publisher implements Publication {
     return this.#clock.monotonicMs() - this.#lastMediaMs >= staleMs;
   }
 
-  expect(media: { video: boolean; audio: boolean }): void {
+  expect(media: ExpectedMedia): void {
     if (!this.#isClosed) this.#intake.expect(media);
   }
 

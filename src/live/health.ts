@@ -239,6 +239,7 @@ class PeriodHealth {
   }
 
   onUnit(unit: Unit, nowMs: number): void {
+    if (unit.isFill) return;
     const dtsMs = ticksToMs(unit.dts, unit.track.timescale);
     if (unit.track.format.kind === "video") this.#video?.onFrame(unit, dtsMs, nowMs);
     else this.#audio?.onUnit(unit, dtsMs, nowMs);

@@ -8,6 +8,7 @@ import {
   H264_360P,
   H264_720P,
   interleave,
+  MP3_48K,
   videoUnits,
 } from "../../test/support/source-units.ts";
 import { ManualClock } from "../core/clock.ts";
@@ -61,6 +62,8 @@ function setUp() {
   };
   return { clock, sink, intake, jumps, play };
 }
+
+const mp3Units = (fromMs: number, untilMs: number) => audioUnits({ fromMs, untilMs, samplesPerUnit: 1152 });
 
 const startOf = (unit: Unit | undefined) => (unit ? ticksToMs(unit.dts + unit.cts, unit.track.timescale) : Number.NaN);
 
@@ -120,18 +123,176 @@ describe("Intake", () => {
     assert.deepEqual([...durations], [1024]);
   });
 
-  it("stretches the audio unit before a hole and drops audio that overlaps", () => {
+  it("fills a hole in audio with silence, to the place where audio goes on, and drops audio that overlaps", () => {
     const { intake, sink, play } = setUp();
     intake.expect({ video: false, audio: true });
     intake.setFormat(AAC_48K);
-    play([...audioUnits({ fromMs: 0, untilMs: 1000 }), ...audioUnits({ fromMs: 1500, untilMs: 2000 })]);
-    play(audioUnits({ fromMs: 1600, untilMs: 2500 }));
+    play([...audioUnits({ fromMs: 0, untilMs: 1000 }), ...audioUnits({ fromMs: 3500, untilMs: 4000 })]);
+    play(audioUnits({ fromMs: 3600, untilMs: 4500 }));
     intake.end();
 
     const units = sink.units("audio");
     assertUnbroken(units);
+    assert.deepEqual([...new Set(units.map(({ duration }) => duration))], [1024]);
+    const filledMs = units.filter(({ isFill }) => isFill).length * (1024 / 48);
+    assert.ok(Math.abs(filledMs - 2500) < 43, `${filledMs} ms of silence`);
     assert.equal(sink.periods.length, 1);
-    assert.ok(Math.abs(startOf(units.at(-1)) - 12_500) < 30);
+    assert.ok(Math.abs(startOf(units.at(-1)) - 14_500) < 43);
+  });
+
+  it("begins a new period behind a hole in audio that cannot be filled", () => {
+    const { intake, sink, play } = setUp();
+    intake.expect({ video: false, audio: true });
+    intake.setFormat(MP3_48K);
+    play([...mp3Units(0, 1000), ...mp3Units(1500, 2000), ...mp3Units(2060, 2500)]);
+    intake.end();
+
+    assert.deepEqual(
+      sink.periods.map(({ period }) => Math.round(period.startMs / 50) * 50),
+      [10_000, 11_500],
+    );
+    for (const index of [0, 1]) assertUnbroken(sink.units("audio", index));
+  });
+
+  it("loses no picture to a hole in audio that cannot be filled", () => {
+    const { intake, sink, play } = setUp();
+    intake.expect({ video: true, audio: true });
+    intake.setFormat(H264_360P);
+    intake.setFormat(MP3_48K);
+    const video = videoUnits({ fromMs: 0, untilMs: 6000, framesPerSecond: 25, gopFrames: 50 });
+    play(interleave(video, mp3Units(0, 2500), mp3Units(3000, 6000)));
+    intake.end();
+
+    assert.deepEqual(
+      sink.periods.map(({ period }) => period.startMs),
+      [10_000, 14_000],
+    );
+    assert.equal(sink.units("video", 0).length + sink.units("video", 1).length, 150);
+    assert.ok(sink.units("audio", 0).every(({ duration }) => duration === 1152));
+  });
+
+  it("lets silence be heard where a publisher that returns brings no audio, and its audio once that comes", () => {
+    const { clock, intake, sink, play } = setUp();
+    const video = (fromMs: number, untilMs: number) =>
+      videoUnits({ fromMs, untilMs, framesPerSecond: 25, gopFrames: 50 });
+    intake.expect({ video: true, audio: true });
+    intake.setFormat(H264_360P);
+    intake.setFormat(AAC_48K);
+    play(interleave(video(0, 2000), audioUnits({ fromMs: 0, untilMs: 2000 })));
+    intake.interrupt();
+    clock.advance(3000);
+    intake.expect({ video: true, audio: false });
+    intake.setFormat(H264_360P);
+    play(video(0, 2000));
+    intake.setFormat(AAC_48K);
+    play(interleave(video(2000, 4000), audioUnits({ fromMs: 2000, untilMs: 4000 })));
+    intake.end();
+
+    assert.equal(sink.periods.length, 2, "the format is the same: audio goes on in its period");
+    assert.equal(sink.periods[1]?.period.audio?.format, AAC_48K);
+    const units = sink.units("audio", 1);
+    assertUnbroken(units);
+    assert.ok(units.slice(0, 90).every(({ isFill }) => isFill));
+    assert.ok(units.slice(95).every(({ isFill }) => !isFill));
+    const [picture, sound] = [sink.units("video", 1), units].map((list) => startOf(list.at(-1)));
+    assert.ok(Math.abs((picture ?? 0) - (sound ?? 0)) < 60);
+  });
+
+  it("lets silence be heard when audio stops beside the picture, and takes its return for no jump", () => {
+    const { intake, sink, jumps, play } = setUp();
+    intake.setFormat(H264_360P);
+    intake.setFormat(AAC_48K);
+    const video = videoUnits({ fromMs: 0, untilMs: 20_000, framesPerSecond: 25, gopFrames: 50 });
+    const audio = [...audioUnits({ fromMs: 0, untilMs: 4000 }), ...audioUnits({ fromMs: 14_000, untilMs: 20_000 })];
+    play(interleave(video, audio));
+    intake.end();
+
+    assert.deepEqual(jumps, []);
+    assert.equal(sink.periods.length, 1);
+    assertUnbroken(sink.units("audio"));
+    const filledMs = sink.units("audio").filter(({ isFill }) => isFill).length * (1024 / 48);
+    assert.ok(Math.abs(filledMs - 10_000) < 60, `${filledMs} ms of silence`);
+  });
+
+  it("begins with audio alone when the video that was announced does not come, and anew when it does", () => {
+    for (const announce of ["metadata", "configuration"]) {
+      const { intake, sink, play } = setUp();
+      intake.expect({ video: true, audio: true });
+      if (announce === "configuration") intake.setFormat(H264_360P);
+      intake.setFormat(AAC_48K);
+      play(audioUnits({ fromMs: 0, untilMs: 4900 }));
+      assert.equal(sink.periods.length, 0, announce);
+      play(audioUnits({ fromMs: 4900, untilMs: 7000 }));
+      assert.equal(sink.periods.length, 1, announce);
+      assert.equal(sink.periods[0]?.period.video, undefined);
+      assert.ok(sink.units("audio").length > 300, "nothing of the wait is lost");
+      intake.setFormat(H264_360P);
+      const video = videoUnits({ fromMs: 7000, untilMs: 9000, framesPerSecond: 25, gopFrames: 50 });
+      play(interleave(video, audioUnits({ fromMs: 7000, untilMs: 9000 })));
+      intake.end();
+      assert.equal(sink.periods.length, 2, announce);
+      assert.equal(sink.periods[1]?.period.video?.format, H264_360P);
+      assert.equal(sink.units("video", 1).length, 50);
+    }
+  });
+
+  it("goes on with audio alone in a new period when pictures come no more, and with both when they do again", () => {
+    const { intake, sink, play } = setUp();
+    intake.setFormat(H264_360P);
+    intake.setFormat(AAC_48K);
+    const video = (fromMs: number, untilMs: number) =>
+      videoUnits({ fromMs, untilMs, framesPerSecond: 25, gopFrames: 50 });
+    play(
+      interleave(
+        video(0, 4000),
+        audioUnits({ fromMs: 0, untilMs: 4000 }),
+        audioUnits({ fromMs: 4000, untilMs: 14_000 }),
+      ),
+    );
+    assert.deepEqual(
+      sink.periods.map(({ period }) => period.video !== undefined),
+      [true, false],
+    );
+    play(interleave(video(14_000, 16_000), audioUnits({ fromMs: 14_000, untilMs: 16_000 })));
+    intake.end();
+    assert.deepEqual(
+      sink.periods.map(({ period }) => period.video !== undefined),
+      [true, false, true],
+    );
+  });
+
+  it("takes many small steps back for a jump, but not the jitter of a clock", () => {
+    const { intake, sink, jumps, play } = setUp();
+    intake.expect({ video: true, audio: false });
+    intake.setFormat(H264_360P);
+    const stretch = (fromMs: number, untilMs: number) =>
+      videoUnits({ fromMs, untilMs, framesPerSecond: 25, gopFrames: 25 });
+    for (let round = 0; round < 100; round++) play(stretch(round * 990, round * 990 + 1000));
+    assert.deepEqual(jumps, []);
+    for (let round = 0; round < 4; round++) play(stretch(200_000 + round * 100, 201_000 + round * 100));
+    intake.end();
+    assert.ok(jumps.length >= 2 && jumps.slice(1).every((jumpMs) => jumpMs < -1000), JSON.stringify(jumps));
+    assert.ok(sink.periods.length >= 3);
+  });
+
+  it("says with which bit rate a period begins: as announced, else as measured before", () => {
+    const { intake, sink, play } = setUp();
+    const video = videoUnits({ fromMs: 0, untilMs: 10_000, framesPerSecond: 25, gopFrames: 50 });
+    intake.expect({ video: true, audio: false });
+    intake.setFormat(H264_360P);
+    play(video);
+    intake.interrupt();
+    intake.expect({ video: true, audio: false });
+    intake.setFormat(H264_360P);
+    play(video);
+    intake.interrupt();
+    intake.expect({ video: true, audio: false, videoBps: 2_500_000 });
+    intake.setFormat(H264_360P);
+    play(video);
+    const [first, second, third] = sink.periods.map(({ period }) => period.video?.sourceBps);
+    assert.equal(first, undefined);
+    assert.ok(second && Math.abs(second - 106_000) < 2000, `${second} bit/s`);
+    assert.equal(third, 2_500_000);
   });
 
   it("waits for announced audio, but not for ever", () => {

@@ -12,6 +12,14 @@ export interface SourceUnit {
   readonly data: Uint8Array;
 }
 
+/** What a publisher announces of its media. */
+export interface ExpectedMedia {
+  readonly video: boolean;
+  readonly audio: boolean;
+  readonly videoBps?: number | undefined;
+  readonly audioBps?: number | undefined;
+}
+
 /** What wants to publish, before anything is known of its right to. */
 export interface PublishRequest {
   readonly protocol: "rtmp" | "pattern";
@@ -29,7 +37,7 @@ export interface Publication {
   /** Aborts when the right ends from our side; its reason is a DomainError for the publisher to be told. */
   readonly signal: AbortSignal;
   /** Which media are announced, so that the start waits for both; without it the start waits a moment for either. */
-  expect(media: { video: boolean; audio: boolean }): void;
+  expect(media: ExpectedMedia): void;
   /** The configuration of the units that follow, for its kind of medium; may change in mid-stream. */
   setFormat(format: MediaFormat): void;
   write(unit: SourceUnit): void;

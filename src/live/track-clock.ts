@@ -1,5 +1,6 @@
+import { type SilentUnit, silentUnit } from "../media/codecs/silence.ts";
 import type { MediaFormat } from "../media/format.ts";
-import { msToTicks, rescale, type Ticks, VIDEO_TIMESCALE } from "../media/timebase.ts";
+import { msToTicks, rescale, type Ticks, ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
 import type { SourceUnit } from "./publication.ts";
 import type { Track, Unit } from "./unit.ts";
 
@@ -35,6 +36,7 @@ export class TrackClock {
   /** Added to decode times, taken from composition offsets: makes the first presented frame start the track (CMAF §7.5.17). */
   readonly #reorderShift: Ticks;
   readonly #sampleCount: (data: Uint8Array) => number | undefined;
+  readonly #silence: SilentUnit | undefined;
   #held: Omit<Unit, "duration"> | undefined;
   #lastDuration: Ticks;
 
@@ -48,19 +50,39 @@ export class TrackClock {
     this.#anchor = options.anchor;
     this.#reorderShift = options.reorderShift;
     this.#sampleCount = options.sampleCount;
+    const { format } = options.track;
+    this.#silence = format.kind === "audio" ? silentUnit(format) : undefined;
     this.#lastDuration =
       options.track.format.kind === "audio"
         ? (options.track.format.samplesPerUnit ?? msToTicks(20, options.track.timescale))
         : msToTicks(DEFAULT_VIDEO_FRAME_MS, options.track.timescale);
   }
 
-  /** Takes the next unit; gives the one before it, now complete. Units that lie before what was given are dropped. */
-  push(source: SourceUnit, arrivedAtMs: number): Unit | undefined {
+  /** Takes the next unit; gives those before it, now complete. Units that lie before what was given are dropped. */
+  push(source: SourceUnit, arrivedAtMs: number): Unit[] {
+    const filled = source.kind === "audio" ? this.#fillBefore(source, arrivedAtMs) : [];
     const next = this.#place(source, arrivedAtMs);
-    if (!next) return undefined;
-    const done = this.#complete(next.dts);
-    this.#held = next;
-    return done;
+    return next ? [...filled, ...this.#hold(next)] : filled;
+  }
+
+  /** Whether silence can stand in for units that are missing. */
+  get canFill(): boolean {
+    return this.#silence !== undefined;
+  }
+
+  /** Fills with whole units of silence up to `untilMs` of presentation time; from the start of the period when nothing came yet. */
+  fill(untilMs: number, arrivedAtMs: number): Unit[] {
+    const silence = this.#silence;
+    if (!silence) return [];
+    const { track } = this;
+    const untilTicks = msToTicks(untilMs, track.timescale);
+    const units: Unit[] = [];
+    let dts = this.endTicks ?? msToTicks(this.#anchor.presentationMs, track.timescale);
+    for (; dts + silence.sampleCount <= untilTicks; dts += silence.sampleCount) {
+      this.#lastDuration = silence.sampleCount;
+      units.push(...this.#hold({ track, dts, cts: 0, isKey: true, data: silence.data, arrivedAtMs, isFill: true }));
+    }
+    return units;
   }
 
   /** Gives the held unit with the duration that is likeliest; the track is over. */
@@ -73,6 +95,30 @@ export class TrackClock {
   /** First instant after everything taken so far; undefined before the first unit. */
   get endTicks(): Ticks | undefined {
     return this.#held && this.#held.dts + this.#durationOf(this.#held);
+  }
+
+  /** First presentation instant after everything taken so far, in ms; the period's first before any unit. */
+  get endMs(): number {
+    return this.endTicks === undefined ? this.#anchor.presentationMs : ticksToMs(this.endTicks, this.track.timescale);
+  }
+
+  /** How far behind the end of what was taken an audio unit is stamped, in ms; 0 when it follows closely, or is the first. */
+  holeMs(source: SourceUnit): number {
+    const expected = this.endTicks;
+    if (expected === undefined) return 0;
+    const stamped = toPresentation(this.#anchor, source.dts, source.timescale, this.track.timescale);
+    return stamped - expected > this.#tolerance ? ticksToMs(stamped - expected, this.track.timescale) : 0;
+  }
+
+  #fillBefore(source: SourceUnit, arrivedAtMs: number): Unit[] {
+    const holeMs = this.holeMs(source);
+    return holeMs > 0 ? this.fill(this.endMs + holeMs, arrivedAtMs) : [];
+  }
+
+  #hold(next: Omit<Unit, "duration">): Unit[] {
+    const done = this.#complete(next.dts);
+    this.#held = next;
+    return done ? [done] : [];
   }
 
   #place(source: SourceUnit, arrivedAtMs: number): Omit<Unit, "duration"> | undefined {
@@ -89,12 +135,13 @@ export class TrackClock {
   #smoothAudio(stamped: Ticks): Ticks | undefined {
     const expected = this.endTicks;
     if (expected === undefined) return stamped;
-    const tolerance = Math.max(
-      msToTicks(AUDIO_TOLERANCE_MS, this.track.timescale),
-      this.#held ? this.#durationOf(this.#held) * 1.5 : 0,
-    );
-    if (Math.abs(stamped - expected) <= tolerance) return expected;
+    if (Math.abs(stamped - expected) <= this.#tolerance) return expected;
     return stamped > expected ? stamped : undefined;
+  }
+
+  get #tolerance(): Ticks {
+    const unit = this.#held ? this.#durationOf(this.#held) : 0;
+    return Math.max(msToTicks(AUDIO_TOLERANCE_MS, this.track.timescale), unit * 1.5);
   }
 
   /** Decode times that stand still or step back a little are nudged forward; presentation times stay. */

@@ -6,6 +6,8 @@ export interface Track<Format extends MediaFormat = MediaFormat> {
   /** Ticks per second of every unit's times: 90000 for video, the sample rate for audio. */
   readonly timescale: number;
   readonly format: Format;
+  /** Bit rate as its publisher announces it, or as it was measured before this period; undefined when nobody knows. */
+  readonly sourceBps?: number | undefined;
 }
 
 export type VideoTrack = Track<VideoFormat>;
@@ -26,6 +28,8 @@ export interface Unit {
   readonly data: Uint8Array;
   /** Wall clock when it reached us, ms since the Unix epoch. */
   readonly arrivedAtMs: number;
+  /** Silence of our own making, where the publisher's audio is missing (docs/adr/0023). */
+  readonly isFill?: boolean;
 }
 
 /**

@@ -115,10 +115,9 @@ class EchoRung implements LiveReader {
 
 /**
  * L4: where media stop, a part may be short. L11: no hint while nobody publishes. H25: a rung that was cut off ends before
- * its gap begins; here it is only looked at that nothing overlaps. H23: a gap that opens a period is listed before the
- * period's init is known.
+ * its gap begins; here it is only looked at that nothing overlaps.
  */
-const IGNORED = ["L4", "L11", "H23", "H25"];
+const IGNORED = ["L4", "L11", "H25"];
 
 /** Everything that was ever listed, to be held against what is listed now. */
 class Ledger {

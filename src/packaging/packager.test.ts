@@ -3,10 +3,12 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
   AAC_48K,
+  type AudioStamps,
   audioUnits,
   H264_360P,
   H264_720P,
   interleave,
+  MP3_48K,
   type VideoStamps,
   videoUnits,
 } from "../../test/support/source-units.ts";
@@ -49,6 +51,8 @@ function setUp(options: Partial<PackagingOptions> = {}) {
 }
 
 const CAMERA: VideoStamps = { fromMs: 0, untilMs: 9000, framesPerSecond: 30, gopFrames: 60 };
+
+const mp3Units = (stamps: AudioStamps) => audioUnits({ ...stamps, samplesPerUnit: 1152 });
 
 function durationMs(rendition: Rendition, segment: { duration: number }): number {
   return ticksToMs(segment.duration, rendition.timescale);
@@ -270,12 +274,12 @@ describe("Packager", () => {
 
   for (const [missing, id, formats] of [
     ["audio", "audio_source", [H264_360P]],
-    ["a picture", "source", [AAC_48K]],
+    ["a picture", "source", [MP3_48K]],
   ] as const) {
     it(`goes on with gaps where a later period has not ${missing} any more`, () => {
       const { packager, intake, play, rendition } = setUp();
-      const units = (format: MediaFormat) => (format.kind === "video" ? videoUnits(CAMERA) : audioUnits(CAMERA));
-      play([H264_360P, AAC_48K], videoUnits(CAMERA), audioUnits(CAMERA));
+      const units = ({ kind }: MediaFormat) => (kind === "video" ? videoUnits(CAMERA) : mp3Units(CAMERA));
+      play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
       intake.interrupt();
       const firstMissing = packager.nextMsn;
       play(formats, ...formats.map(units));
@@ -287,6 +291,83 @@ describe("Packager", () => {
       assertSound(packager);
     });
   }
+
+  for (const [missing, id, formats] of [
+    ["audio", "audio_source", [H264_360P]],
+    ["a picture", "source", [MP3_48K]],
+  ] as const) {
+    it(`leaves ${missing} out once all that is listed of it is gaps, and takes it in again when it returns`, () => {
+      const { packager, intake, play, rendition } = setUp({ windowSegmentCount: 3 });
+      const units = ({ kind }: MediaFormat) => (kind === "video" ? videoUnits(CAMERA) : mp3Units(CAMERA));
+      const offered: string[] = [];
+      packager.events.on("renditions", () => offered.push(packager.renditions.map((each) => each.id).join("+")));
+      play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
+      intake.interrupt();
+      play(formats, ...formats.map(units));
+      assert.ok(!packager.renditions.some((each) => each.id === id), "it is left out");
+      assert.equal(packager.renditions.length, 1);
+      intake.interrupt();
+      play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
+      const { segments } = rendition(id);
+      assert.equal(segments.at(-1)?.isGap, false);
+      assert.ok((segments.at(-1)?.msn ?? 0) >= packager.nextMsn - 2);
+      assert.equal(offered.at(-1), "source+audio_source");
+      assertSound(packager);
+    });
+  }
+
+  it("keeps every rendition while the publisher is away, however long", () => {
+    const { packager, intake, play } = setUp({ windowSegmentCount: 3 });
+    play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
+    intake.interrupt();
+    for (let gap = 0; gap < 8; gap++) packager.passGap();
+    assert.deepEqual(
+      packager.renditions.map(({ id, segments }) => [id, segments.every(({ isGap }) => isGap)]),
+      [
+        ["source", true],
+        ["audio_source", true],
+      ],
+    );
+  });
+
+  it("goes on with silence where a later period has no audio any more", () => {
+    const { packager, intake, play, rendition } = setUp();
+    play([H264_360P, AAC_48K], videoUnits(CAMERA), audioUnits(CAMERA));
+    intake.interrupt();
+    const firstSilent = packager.nextMsn;
+    play([H264_360P], videoUnits(CAMERA));
+    const audio = rendition("audio_source");
+    assert.ok(audio.segments.every(({ isGap }) => !isGap));
+    assert.equal(new Set(audio.segments.map(({ init }) => init)).size, 1);
+    const silent = completeSegments(audio).filter(({ msn }) => msn > firstSilent);
+    assert.ok(silent.length >= 2);
+    for (const segment of silent) assert.ok(Math.abs(durationMs(audio, segment) - 2000) < 43, segment.name);
+    assert.equal(rendition("source").audioRenditionId, "audio_source");
+    assertSound(packager);
+  });
+
+  it("lists gaps that open a period under the init of that period", () => {
+    const { packager, intake, play, rendition } = setUp();
+    play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
+    intake.interrupt();
+    const mono = { ...MP3_48K, channelCount: 1 };
+    play([H264_360P, mono], videoUnits(CAMERA), mp3Units({ fromMs: 2900, untilMs: 9000 }));
+    const audio = rendition("audio_source");
+    const opening = audio.segments.find(({ isDiscontinuity }) => isDiscontinuity);
+    assert.equal(opening?.isGap, true);
+    assert.equal(opening?.init, audio.segments.at(-1)?.init);
+    assert.match(opening?.init.name ?? "", new RegExp(`-${opening?.msn}\\.`));
+    assertSound(packager);
+  });
+
+  it("does not let a stall at the start make parts longer than segments", () => {
+    const { packager, play } = setUp();
+    const format = { ...H264_360P, frameRate: undefined };
+    const [first, ...later] = videoUnits({ ...CAMERA, fromMs: 0, untilMs: 9000 });
+    assert.ok(first);
+    play([format], [first, ...later.map((unit) => ({ ...unit, dts: unit.dts + 2700 }))]);
+    assert.ok(packager.partTargetMs <= 1000, `${packager.partTargetMs} ms`);
+  });
 
   it("moves its window, counts discontinuities that left it, and keeps what left it for as long again", () => {
     const { packager, intake, play, rendition } = setUp({ windowSegmentCount: 3 });

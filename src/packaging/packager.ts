@@ -11,6 +11,8 @@ const MAX_FIRST_SEGMENT_MS = 12_000;
 const MAX_AUDIO_ALONE_MS = 1500;
 /** How far audio may be ahead of the pictures it belongs to, and be held until they come. */
 const MAX_HELD_AUDIO_MS = 5000;
+/** Longest frame that the part target is made to fit: one frame a second. */
+const MAX_FRAME_MS = 1000;
 /**
  * EXTINF is rounded to the target duration: half a second above it is the first that is too long, less what a frame of
  * audio may reach beyond the boundary.
@@ -191,6 +193,8 @@ export class Packager implements LiveReader, LivePresentation {
   writeRung(rung: RungDescription, period: Period, unit: Unit): void {
     if (!this.#timeline || this.#isEnded) return;
     this.#lost.delete(rung.id);
+    // Gaps that opened the period were listed under what the rung was before: it begins anew.
+    if (this.#segmenters.get(rung.id)?.contradicts(period, unit.track)) this.dropRungs([rung.id]);
     this.#segmenter(rung.id, rung.kind, "rung", rung.audioRenditionId).write(period, unit);
   }
 
@@ -336,11 +340,20 @@ export class Packager implements LiveReader, LivePresentation {
   #closeSource(): void {
     const period = this.#period;
     if (period && this.#timeline) {
-      for (const unit of this.#heldAudio) this.#writeSource(SOURCE_AUDIO_ID, period, unit);
+      for (const unit of this.#heldAudio) if (this.#hasRoom(unit)) this.#writeSource(SOURCE_AUDIO_ID, period, unit);
     }
     this.#heldAudio = [];
     if (this.#sourceEnd) this.#boundaries.endPeriod(this.#sourceEnd);
     for (const id of [SOURCE_VIDEO_ID, SOURCE_AUDIO_ID]) this.#segmenters.get(id)?.closeSegment();
+  }
+
+  /** Sound that was sent far ahead of pictures which never came would make the last segment longer than was promised. */
+  #hasRoom(unit: Unit): boolean {
+    const last = this.#boundaries.last;
+    if (!last) return false;
+    const end = endOf(unit);
+    const elapsedMs = ticksToMs(end.ticks, end.timescale) - ticksToMs(last.start, last.timescale);
+    return elapsedMs <= this.targetDurationS * 1000 + ROUNDING_MS;
   }
 
   #fillLost(): void {
@@ -406,7 +419,7 @@ export class Packager implements LiveReader, LivePresentation {
     this.#fixTargetDuration(rendition);
     const newest = rendition.segments.at(-1);
     if (newest && !newest.isGap && !newest.isIndependent) this.#isIndependent = false;
-    if (rendition.hasCompleteSegment && !this.#listed.includes(rendition)) this.#relist();
+    if (this.#isOffered(rendition) !== this.#listed.includes(rendition)) this.#relist();
     this.events.emit("advance", rendition);
   }
 
@@ -418,8 +431,17 @@ export class Packager implements LiveReader, LivePresentation {
     this.#targetDurationS = Math.max(1, Math.round(longestMs / 1000));
   }
 
+  /** What has nothing to play in its whole window, and nothing on its way, leaves the presentation until that changes. */
+  #isOffered(rendition: Segmenter): boolean {
+    return rendition.hasCompleteSegment && (rendition.hasMedia || !this.#isAway(rendition));
+  }
+
+  #isAway({ id, kind, origin }: Segmenter): boolean {
+    return origin === "source" ? this.#period?.[kind] === undefined : this.#lost.has(id);
+  }
+
   #relist(): void {
-    this.#listed = [...this.#segmenters.values()].filter((segmenter) => segmenter.hasCompleteSegment);
+    this.#listed = [...this.#segmenters.values()].filter((segmenter) => this.#isOffered(segmenter));
     this.events.emit("renditions", this);
   }
 }
@@ -438,11 +460,19 @@ export function partTargetFor(configuredMs: number, frameMs: number): number {
   return Math.max(configuredMs, Math.ceil(frameCount * frameMs - 1e-6));
 }
 
-/** The frame interval that the codec declares, when the first frame agrees with it to its rounding; else the first frame's. */
+/**
+ * The frame interval that the codec declares, when the first frame agrees with it to its rounding; else the first frame's.
+ * Beyond a second that is a stall at the start: parts may not grow with it for ever.
+ */
 function frameIntervalMs({ duration, track }: Unit): number {
   const { format, timescale } = track;
   const seenMs = ticksToMs(duration, timescale);
   const rate = format.kind === "video" ? format.frameRate : undefined;
   const declaredMs = rate && rate.numerator > 0 ? (1000 * rate.denominator) / rate.numerator : undefined;
-  return declaredMs !== undefined && Math.abs(declaredMs - seenMs) <= 1 ? declaredMs : seenMs;
+  if (declaredMs !== undefined && declaredMs <= MAX_FRAME_MS && isNear(declaredMs, seenMs)) return declaredMs;
+  return Math.min(seenMs, MAX_FRAME_MS);
+}
+
+function isNear(declaredMs: number, seenMs: number): boolean {
+  return Math.abs(declaredMs - seenMs) <= 1 || seenMs > MAX_FRAME_MS;
 }

@@ -138,6 +138,11 @@ export class Segmenter implements Rendition {
     return this.#listed[0]?.isComplete === true;
   }
 
+  /** Something listed can be played. */
+  get hasMedia(): boolean {
+    return this.#listed.some((segment) => !segment.isGap);
+  }
+
   get discontinuitySequence(): number {
     const first = this.#listed[0];
     const base = this.#timeline.firstDiscontinuitySequence;
@@ -162,10 +167,11 @@ export class Segmenter implements Rendition {
   write(period: Period, unit: Unit): void {
     if (this.#open && period.index < this.#open.period.index) return;
     if (!this.#enterSegment(period, unit)) return;
-    this.#cutPartBefore(unit);
-    this.#pending.push(unit);
-    this.#pendingTicks += unit.duration;
-    this.#cutPartAfter(unit);
+    const whole = this.#within(unit);
+    this.#cutPartBefore(whole);
+    this.#pending.push(whole);
+    this.#pendingTicks += whole.duration;
+    this.#cutPartAfter(whole);
   }
 
   /** Completes the open segment, however short: its period is over, or nothing comes any more. */
@@ -180,10 +186,19 @@ export class Segmenter implements Rendition {
     this.#onAdvance(this);
   }
 
-  /** Fills every segment up to `msn` (exclusive) that has no media here with a gap, so that the playlist goes on. */
-  fillGaps(untilMsn: number): void {
+  /**
+   * Fills every segment up to `msn` (exclusive) that has no media here with a gap, so that the playlist goes on. `next` is
+   * what comes after them: gaps that open its period are listed under its init (HLS §4.4.4.3).
+   */
+  fillGaps(untilMsn: number, next?: { readonly period: Period; readonly track: Track }): void {
     if (this.#open && this.#open.msn < untilMsn) this.closeSegment();
-    while (this.#kept.length > 0 && this.#nextMsn < untilMsn) this.#addGap(this.#nextMsn);
+    while (this.#kept.length > 0 && this.#nextMsn < untilMsn) this.#addGap(this.#nextMsn, next);
+  }
+
+  /** Whether a unit of `track` would need another init than the gaps that already opened its period. */
+  contradicts(period: Period, track: Track): boolean {
+    const last = this.#kept.at(-1);
+    return last?.isGap === true && last.period === period && !isUnder(last.init, track) && !this.#hasMediaIn(period);
   }
 
   get #lastInit(): InitSegment {
@@ -213,7 +228,7 @@ export class Segmenter implements Rendition {
     if (this.#open && boundary.msn <= this.#open.msn) return true;
     if (!this.#open && boundary.msn < this.#nextMsn && this.#kept.length > 0) return false;
     if (!this.#open && !this.#canJoin(boundary, unit)) return false;
-    this.fillGaps(boundary.msn);
+    this.fillGaps(boundary.msn, { period, track: unit.track });
     this.closeSegment();
     this.#openSegment(boundary, unit);
     return true;
@@ -246,17 +261,24 @@ export class Segmenter implements Rendition {
     this.#keep(segment);
   }
 
-  #addGap(msn: number): void {
+  #hasMediaIn(period: Period): boolean {
+    return this.#kept.some((segment) => segment.period === period && !segment.isGap);
+  }
+
+  #addGap(msn: number, next: { readonly period: Period; readonly track: Track } | undefined): void {
     const boundary = this.#timeline.boundaries.get(msn);
     const end = this.#timeline.boundaries.endOf(msn);
-    const { timescale } = this;
+    const opensPeriod =
+      next !== undefined && boundary?.period === next.period && boundary.period !== this.#lastKept.period;
+    const init = opensPeriod ? this.#initFor(next.track, msn) : this.#lastInit;
+    const { timescale } = init;
     const start = this.#gapStart(boundary);
     const segment = new GrowingSegment({
       name: `${this.#timeline.epoch}-${msn}.m4s`,
       msn,
       iframeMsn: this.#iframeMsn(msn),
       period: boundary?.period ?? this.#lastKept.period,
-      init: this.#lastInit,
+      init,
       start,
       isIndependent: false,
       isGap: true,
@@ -294,14 +316,9 @@ export class Segmenter implements Rendition {
 
   #initFor(track: Track, msn: number): InitSegment {
     const last = this.#inits.at(-1);
-    if (
-      last &&
-      (track === this.#track || (last.timescale === track.timescale && sameFormat(last.format, track.format)))
-    ) {
-      this.#track = track;
-      return last;
-    }
+    const isSame = track === this.#track || (last !== undefined && isUnder(last, track));
     this.#track = track;
+    if (last && isSame) return last;
     const init: InitSegment = {
       name: `${this.#timeline.epoch}-${msn}.init.mp4`,
       format: track.format,
@@ -312,6 +329,15 @@ export class Segmenter implements Rendition {
     this.#objects.set(init.name, { kind: "init", init });
     if (track.format.kind === "video") this.#frameRate = new FrameRateMeter(declaredRate(track.format.frameRate));
     return init;
+  }
+
+  /** A picture that stood still while the lead went on without it lasts to the end of its segment, not beyond. */
+  #within(unit: Unit): Unit {
+    const end = this.#open && this.#timeline.boundaries.endOf(this.#open.msn);
+    if (!end) return unit;
+    const { timescale } = unit.track;
+    const left = rescale(end.ticks, end.timescale, timescale) - unit.dts;
+    return unit.duration - left > msToTicks(MAX_SEAM_MS, timescale) ? { ...unit, duration: Math.max(1, left) } : unit;
   }
 
   #cutPartBefore(unit: Unit): void {
@@ -430,6 +456,11 @@ export class Segmenter implements Rendition {
       this.#objects.delete(this.#inits.shift()?.name ?? "");
     }
   }
+}
+
+/** Whether units of `track` can stand under this init. */
+function isUnder(init: InitSegment, track: Track): boolean {
+  return init.timescale === track.timescale && sameFormat(init.format, track.format);
 }
 
 function scaleStart(boundary: Boundary, timescale: number): Ticks {

@@ -42,6 +42,17 @@ export const AAC_48K: AudioFormat = {
 
 export const AAC_44K: AudioFormat = { ...AAC_48K, config: Buffer.from("1210", "hex"), sampleRateHz: 44_100 };
 
+/** A format that no silence can be written in; its units have 1152 samples. */
+export const MP3_48K: AudioFormat = {
+  kind: "audio",
+  codec: "mp3",
+  config: new Uint8Array(),
+  codecString: "mp4a.40.34",
+  sampleRateHz: 48_000,
+  channelCount: 2,
+  samplesPerUnit: 1152,
+};
+
 export interface VideoStamps {
   readonly fromMs: number;
   readonly untilMs: number;
@@ -62,12 +73,24 @@ export function videoUnits({ fromMs, untilMs, framesPerSecond, gopFrames, ctsMs 
   }
 }
 
-/** AAC units as RTMP stamps them: whole milliseconds, rounded down. */
-export function audioUnits(stamps: { fromMs: number; untilMs: number; sampleRateHz?: number }): SourceUnit[] {
-  const { fromMs, untilMs, sampleRateHz = 48_000 } = stamps;
+export interface AudioStamps {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly sampleRateHz?: number;
+  /** AAC's when left out. */
+  readonly samplesPerUnit?: number;
+}
+
+/** Audio units as RTMP stamps them: whole milliseconds, rounded down. */
+export function audioUnits({
+  fromMs,
+  untilMs,
+  sampleRateHz = 48_000,
+  samplesPerUnit = 1024,
+}: AudioStamps): SourceUnit[] {
   const units: SourceUnit[] = [];
   for (let index = 0; ; index++) {
-    const dts = fromMs + Math.floor((index * 1_024_000) / sampleRateHz);
+    const dts = fromMs + Math.floor((index * samplesPerUnit * 1000) / sampleRateHz);
     if (dts >= untilMs) return units;
     units.push({ kind: "audio", timescale: 1000, dts, cts: 0, isKey: true, data: new Uint8Array(300) });
   }
