@@ -176,7 +176,11 @@ export class Run {
 
   #planFor(period: Period): LadderPlan {
     const { settings, ladder } = this.#options;
-    const source = { video: period.video?.format, audio: period.audio?.format };
+    const source = {
+      video: period.video?.format,
+      audio: period.audio?.format,
+      sourceBitrate: { videoBps: period.video?.sourceBps, audioBps: period.audio?.sourceBps },
+    };
     const choice = { transcode: settings.transcode, rungs: ladder };
     return planLadder(source, settings.qualities ? { ...choice, qualities: settings.qualities } : choice);
   }

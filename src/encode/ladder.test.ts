@@ -143,6 +143,11 @@ test("spends no more bits than an H.264 source has", () => {
   assert.equal(plan.video[0]?.bitrateBps, 500_000);
 });
 
+test("does not believe in a bit rate that makes no picture", () => {
+  const plan = planLadder({ video: video(1920, 1080), sourceBitrate: { videoBps: 64_000 } }, TRANSCODE);
+  assert.deepEqual(plan, planLadder({ video: video(1920, 1080) }, TRANSCODE));
+});
+
 test("orders named qualities from the best, once each", () => {
   assert.deepEqual(sizes(3840, 2160, {}, ["240p", "2160p", "720p", "240p"]), [
     "2160p 3840x2160 5.1",

@@ -1,6 +1,12 @@
 import { DomainError } from "../../src/core/errors.ts";
 import type { Logger } from "../../src/core/logger.ts";
-import type { Publication, PublishGate, PublishRequest, SourceUnit } from "../../src/live/publication.ts";
+import type {
+  ExpectedMedia,
+  Publication,
+  PublishGate,
+  PublishRequest,
+  SourceUnit,
+} from "../../src/live/publication.ts";
 import type { MediaFormat } from "../../src/media/format.ts";
 
 /** Keeps what a publisher sends, and lets tests wait for it. */
@@ -10,7 +16,7 @@ export class RecordedPublication implements Publication {
   readonly signal = this.#right.signal;
   readonly formats: MediaFormat[] = [];
   readonly units: SourceUnit[] = [];
-  readonly expected: { video: boolean; audio: boolean }[] = [];
+  readonly expected: ExpectedMedia[] = [];
   #waiting: { count: number; resolve: () => void }[] = [];
 
   /** Resolves with the reason when the publisher is gone. */
@@ -29,7 +35,7 @@ export class RecordedPublication implements Publication {
     this.#right.abort(reason);
   }
 
-  expect(media: { video: boolean; audio: boolean }): void {
+  expect(media: ExpectedMedia): void {
     this.expected.push(media);
   }
 

@@ -112,7 +112,7 @@ test("publishes a picture whose clock is right and a tone, in real time", TIMEOU
     [true],
   );
 
-  assert.deepEqual(publication.expected, { video: true, audio: true });
+  assert.deepEqual(publication.expected, { video: true, audio: true, videoBps: 2_500_000, audioBps: 128_000 });
   const video = publication.formats.get("video");
   const audio = publication.formats.get("audio");
   assert.ok(video?.kind === "video" && video.width === 1280 && video.height === 720);

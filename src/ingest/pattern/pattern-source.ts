@@ -32,6 +32,8 @@ export interface PatternSourceOptions {
 const FRAMES_PER_SECOND = 30;
 const FRAME_MS = 1000 / FRAMES_PER_SECOND;
 const GOP_S = 2;
+const VIDEO_BPS = 2_500_000;
+const AUDIO_BPS = 128_000;
 /** A short stall is made up for, because a missing frame cuts parts short; a longer one is left out. */
 const MOST_LATE_FRAMES = 15;
 /** Clock strips that may wait for the encoder; a later one is left out, and the picture stands still for its time. */
@@ -60,7 +62,7 @@ export class PatternSource {
   async run(signal: AbortSignal): Promise<void> {
     const { publication, logger } = this.#options;
     const stop = AbortSignal.any([signal, publication.signal]);
-    publication.expect({ video: true, audio: true });
+    publication.expect({ video: true, audio: true, videoBps: VIDEO_BPS, audioBps: AUDIO_BPS });
     while (!stop.aborted) {
       const reason = await this.#encode(stop);
       if (stop.aborted) break;
@@ -198,7 +200,7 @@ function patternArguments(startS: number, phaseMs: number): readonly string[] {
     ...["-f", "ivf", "-i", "pipe:0", "-filter_complex", graph.join(";")],
     ...["-map", "[video]", "-fps_mode", "passthrough", "-enc_time_base", `1:${FRAMES_PER_SECOND}`],
     ...["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-profile:v", "main", "-threads:v", "2"],
-    ...["-b:v", "2500000", "-maxrate", "3000000", "-bufsize", "2500000", "-bf", "0"],
+    ...["-b:v", `${VIDEO_BPS}`, "-maxrate", "3000000", "-bufsize", "2500000", "-bf", "0"],
     // By time, not by count: a busy machine leaves frames out.
     ...[
       "-sc_threshold",
@@ -209,7 +211,7 @@ function patternArguments(startS: number, phaseMs: number): readonly string[] {
       `expr:isnan(prev_forced_t)+gte(t,prev_forced_t+${GOP_S})`,
     ],
     ...["-video_track_timescale", `${VIDEO_TIMESCALE}`, ...PIPE_OUTPUT, "pipe:3"],
-    ...["-map", "[audio]", "-c:a", "aac", "-b:a", "128000", ...PIPE_OUTPUT, "pipe:4"],
+    ...["-map", "[audio]", "-c:a", "aac", "-b:a", `${AUDIO_BPS}`, ...PIPE_OUTPUT, "pipe:4"],
   ];
 }
 

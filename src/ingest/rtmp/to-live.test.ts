@@ -196,6 +196,21 @@ test("takes colour from metadata when the stream does not say, whichever comes f
   }
 });
 
+test("takes bit rates from metadata, in kbit/s or in bit/s, when they can be true", () => {
+  const { publication, live } = start();
+  live.writeMetadata({ width: 1920, videodatarate: 2500, audiocodecid: 10, audiodatarate: 128.5 });
+  live.writeMetadata({ width: 1920, videodatarate: 2_500_000, audiodatarate: 96_000 });
+  live.writeMetadata({ width: 1920, videodatarate: 0, audiocodecid: 10, audiodatarate: -1 });
+  live.writeMetadata({ width: 1920, videodatarate: Number.NaN, audiocodecid: 10, audiodatarate: "high" });
+  const both = { video: true, audio: true };
+  assert.deepEqual(publication.expected, [
+    { ...both, videoBps: 2_500_000, audioBps: 128_500 },
+    { ...both, videoBps: 2_500_000, audioBps: 96_000 },
+    both,
+    both,
+  ]);
+});
+
 test("believes of metadata only which media come, and the encoder's name", () => {
   const { publication, live } = start();
   live.writeMetadata({ videocodecid: 7, audiocodecid: "mp4a" });

@@ -61,13 +61,16 @@ export class RtmpToLive {
   }
 
   /**
-   * Takes the object of onMetaData: which media come. Nothing else in it is believed, because encoders announce H.264
-   * and send HEVC.
+   * Takes the object of onMetaData: which media come, and with how many bits. Nothing else in it is believed, because
+   * encoders announce H.264 and send HEVC.
    */
   writeMetadata(metadata: AmfValue): void {
     const video = announces(metadata, VIDEO_PROPERTIES);
     const audio = announces(metadata, AUDIO_PROPERTIES);
-    if (video || audio) this.#publication.expect({ video, audio });
+    if (!video && !audio) return;
+    const videoBps = bitrateOf(metadata, "videodatarate", VIDEO_KBPS);
+    const audioBps = bitrateOf(metadata, "audiodatarate", AUDIO_KBPS);
+    this.#publication.expect({ video, audio, ...(videoBps && { videoBps }), ...(audioBps && { audioBps }) });
   }
 
   #writeColourInfo(metadata: Uint8Array): void {
@@ -136,6 +139,18 @@ function colourOf(colorConfig: AmfValue): ColourDescription | undefined {
   );
   if (primaries === undefined || transfer === undefined || matrix === undefined) return undefined;
   return transfer === UNSPECIFIED ? undefined : { primaries, transfer, matrix, isFullRange: false };
+}
+
+/** What a bit rate in kbit/s can be. Some encoders write bit/s: what is beyond is read so. */
+const VIDEO_KBPS = { least: 16, most: 200_000 };
+const AUDIO_KBPS = { least: 6, most: 5000 };
+
+/** An announced bit rate in bit/s; undefined when there is none that could be true. */
+function bitrateOf(metadata: AmfValue, name: string, { least, most }: typeof VIDEO_KBPS): number | undefined {
+  const value = propertyOf(metadata, name);
+  if (typeof value !== "number") return undefined;
+  const kbps = value > most ? value / 1000 : value;
+  return kbps >= least && kbps <= most ? Math.round(kbps * 1000) : undefined;
 }
 
 const UNSPECIFIED = 2;
