@@ -117,6 +117,20 @@ export function texts(fallback: readonly string[], about: About): Setting<readon
   );
 }
 
+/** Words out of `words`, at least one; written with commas between them where there is no list. */
+export function choices<const Word extends string>(
+  fallback: readonly Word[],
+  words: readonly Word[],
+  about: About,
+): Setting<readonly Word[]> {
+  const schema = readWith(
+    (line) => line.split(",").map((item) => item.trim()),
+    z.array(z.enum(words)).min(1).readonly(),
+  );
+  const range = `of ${words.join(", ")}, with commas between them`;
+  return setting({ schema, range, write: (items) => items.join(",") }, fallback, about);
+}
+
 /** An http or https URL without a slash at its end, query or fragment; undefined until set. */
 export function webUrl(about: About): Setting<string | undefined> {
   const schema = z

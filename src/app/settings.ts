@@ -1,9 +1,11 @@
 import { ENCODER_NAMES } from "../encode/encoder-arguments.ts";
-import { DEFAULT_LADDER } from "../encode/ladder.ts";
+import { DEFAULT_LADDER, QUALITY_NAMES } from "../encode/ladder.ts";
+import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../library/source-limits.ts";
 import { LOG_LEVELS } from "../observe/log.ts";
 import {
   bitrateBps,
   choice,
+  choices,
   count,
   durationMs,
   ladder,
@@ -97,6 +99,32 @@ const SETTINGS = {
     }),
     vaapiDevice: text("/dev/dri/renderD128", { doc: "Render node of `h264_vaapi` and `h264_qsv`." }),
     ffmpegPath: text("ffmpeg", { doc: "The ffmpeg program: a path, or a name that PATH finds." }),
+  },
+  video: {
+    maxDurationMs: durationMs("6h", "1s", "48h", { doc: "Longest video that is taken." }),
+    maxPictureSide: count(8192, 64, 16_384, { doc: "Largest width and largest height of a picture, in pixels." }),
+    codecs: texts(DEFAULT_VIDEO_CODECS, {
+      doc: "Video codecs that are taken, by ffmpeg's names; `h264` alone takes what most cameras and phones make.",
+    }),
+    audioCodecs: texts(DEFAULT_AUDIO_CODECS, { doc: "Audio codecs that are taken, by ffmpeg's names." }),
+    profiles: choices(["2160p", "1080p", "720p", "480p", "360p", "240p"], QUALITY_NAMES, {
+      doc: "Qualities that are made of a video. None is made above the source's own size.",
+    }),
+    segmentDurationMs: durationMs("4s", "1s", "10s", {
+      doc: "Length of a segment, in HLS and in DASH: both list the same ones.",
+    }),
+    chunkDurationMs: durationMs("20s", "4s", "5min", {
+      doc: "How much of a video one job encodes. Shorter spreads a video over more workers, and loses less when one dies.",
+    }),
+    preset: choice("veryfast", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"], {
+      doc: "Preset of libx264 for videos. Slower ones save bits and cost time.",
+    }),
+    cleanupIntervalMs: durationMs("1h", "1min", "24h", {
+      doc: "How often the store is cleared of what no video names, and interrupted work is looked for.",
+    }),
+    failedRetentionMs: durationMs("24h", "1min", "720h", {
+      doc: "How long a video that could not be made stays, with its original, before it is deleted.",
+    }),
   },
   access: {
     adminToken: secret({

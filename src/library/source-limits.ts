@@ -1,6 +1,33 @@
 import { DomainError } from "../core/errors.ts";
 import { mainVideo, type SourceMedia } from "./source-media.ts";
 
+/** What is in files that people have, and ffmpeg decodes well. */
+export const DEFAULT_VIDEO_CODECS: readonly string[] = [
+  ...["h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video", "mpeg1video", "h263", "msmpeg4v3", "msmpeg4v2"],
+  ...["vc1", "wmv3", "theora", "mjpeg", "prores", "dnxhd", "cfhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle"],
+  ...["dvvideo", "flv1", "rawvideo", "png"],
+];
+export const DEFAULT_AUDIO_CODECS: readonly string[] = [
+  ...[
+    "aac",
+    "mp3",
+    "opus",
+    "vorbis",
+    "flac",
+    "alac",
+    "ac3",
+    "eac3",
+    "mp2",
+    "dts",
+    "truehd",
+    "wmav2",
+    "amr_nb",
+    "amr_wb",
+  ],
+  ...["pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw"],
+  ...["adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt"],
+];
+
 /** What is taken in. */
 export interface SourceLimits {
   readonly maxDurationMs: number;
