@@ -90,6 +90,12 @@ export class FfmpegProcess {
     this.#outputs[index]?.on("data", take).off("readable", holdBack);
   }
 
+  /** What output `index` carries, piece by piece. ffmpeg waits for whoever reads it; who leaves the loop breaks the pipe. */
+  async *pieces(index: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const output = this.#outputs[index];
+    if (output) yield* output.off("readable", holdBack) as AsyncIterable<Uint8Array>;
+  }
+
   /** Ends the inputs and gives it `graceMs` to finish; then SIGTERM, a second later SIGKILL. Resolves with `exited`. */
   async finish(graceMs: number): Promise<FfmpegExit> {
     for (const input of this.inputs) input.end();

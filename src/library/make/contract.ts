@@ -71,7 +71,8 @@ export interface MadeChunk {
   readonly keyPrefix: string;
   /** May be none: a picture can stand for longer than a chunk. */
   readonly segments: readonly StoredSegment[];
-  readonly init: RenditionInit;
+  /** Undefined where there is no segment either. */
+  readonly init: RenditionInit | undefined;
   /** Nothing comes after it. */
   readonly isLast: boolean;
 }

@@ -2,7 +2,7 @@ import { MalformedInput } from "../../core/errors.ts";
 import { BitReader, unescapeNal } from "../bits.ts";
 import { ByteReader } from "../byte-reader.ts";
 import type { VideoFormat } from "../format.ts";
-import { judgeNalUnits } from "./nal.ts";
+import { judgeNalUnits, nalUnits } from "./nal.ts";
 import { frameRateOf, readVuiPicture, SQUARE_SAMPLES } from "./vui.ts";
 
 const NAL_SLICE = 1;
@@ -49,6 +49,12 @@ export function isH264KeyFrame(data: Uint8Array, lengthSize: number): boolean {
     const type = firstByte & 31;
     return type >= NAL_SLICE && type <= NAL_IDR ? type === NAL_IDR : undefined;
   });
+}
+
+/** Whether the access unit brings a sequence parameter set that `avcC` does not hold: what follows is another format. */
+export function bringsOtherSps(data: Uint8Array, lengthSize: number, avcC: Uint8Array): boolean {
+  const known = Buffer.from(avcC.buffer, avcC.byteOffset, avcC.byteLength);
+  return nalUnits(data, lengthSize).some((nal) => ((nal[0] ?? 0) & 31) === NAL_SPS && !known.includes(nal));
 }
 
 function readSps(nal: Uint8Array): SpsFields {

@@ -21,6 +21,19 @@ export function judgeNalUnits(
   return false;
 }
 
+/** Views of the NAL units of length-prefixed `data`. Throws MalformedInput when a length reaches past the end. */
+export function nalUnits(data: Uint8Array, lengthSize: number): Uint8Array[] {
+  const units: Uint8Array[] = [];
+  for (let at = 0; at < data.length; ) {
+    const length = readNalLength(data, at, lengthSize);
+    at += lengthSize;
+    if (length > data.length - at) throw new MalformedInput("NAL units", at, `length ${length} reaches past the end`);
+    units.push(data.subarray(at, at + length));
+    at += length;
+  }
+  return units;
+}
+
 function readNalLength(data: Uint8Array, at: number, lengthSize: number): number {
   if (lengthSize > data.length - at) throw new MalformedInput("NAL units", at, "length field is cut off");
   let length = 0;

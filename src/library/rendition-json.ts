@@ -1,0 +1,119 @@
+import { z } from "zod";
+import type { VideoChunkRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { JsonObject } from "../core/json.ts";
+import type { StoredRendition, StoredSegment } from "../packaging/stored-rendition.ts";
+import type { RenditionInit } from "./make/contract.ts";
+import { type RenditionSpec, renditionSpecSchema } from "./video-plan.ts";
+
+const count = z.int().min(0);
+const size = z.int().positive();
+const bytes = z.base64().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, "base64")));
+
+const videoFormat = z.strictObject({
+  kind: z.literal("video"),
+  codec: z.enum(["h264", "hevc", "av1", "vp9"]),
+  config: bytes,
+  codecString: z.string(),
+  width: size,
+  height: size,
+  sampleAspect: z.strictObject({ width: size, height: size }),
+  frameRate: z.strictObject({ numerator: size, denominator: size }).optional(),
+  colour: z.strictObject({ primaries: count, transfer: count, matrix: count, isFullRange: z.boolean() }).optional(),
+  bitDepth: size,
+});
+
+const audioFormat = z.strictObject({
+  kind: z.literal("audio"),
+  codec: z.enum(["aac", "opus", "flac", "ac3", "eac3", "mp3"]),
+  config: bytes,
+  codecString: z.string(),
+  sampleRateHz: size,
+  channelCount: size,
+  samplesPerUnit: size.optional(),
+});
+
+const init = z.strictObject({
+  format: z.discriminatedUnion("kind", [videoFormat, audioFormat]),
+  timescale: size,
+  bytes,
+});
+
+/** A video of hours has thousands of these: names are short. Keys follow from the chunk's prefix and the place. */
+const segment = z.strictObject({
+  start: count,
+  duration: size,
+  bytes: size,
+  frames: size,
+  /** Start, offset and length of each. */
+  keys: z.array(z.tuple([count, count, size])),
+});
+
+/** As `VideoRenditionRecord.init` keeps it. Equal headers make equal JSON: chunks of a rendition are compared by it. */
+export function renditionInitJson({ format, timescale, bytes }: RenditionInit): JsonObject {
+  const config = Buffer.from(format.config).toString("base64");
+  const told = JSON.parse(JSON.stringify({ ...format, config })) as JsonObject;
+  return { format: told, timescale, bytes: Buffer.from(bytes).toString("base64") };
+}
+
+/** Throws ZodError when the record is of another version. */
+export function readRenditionInit(json: JsonObject): RenditionInit {
+  const { format, timescale, bytes } = init.parse(json);
+  if (format.kind === "audio")
+    return { format: { ...format, samplesPerUnit: format.samplesPerUnit }, timescale, bytes };
+  return { format: { ...format, frameRate: format.frameRate, colour: format.colour }, timescale, bytes };
+}
+
+/** As `VideoChunkRecord.segments` keeps them. */
+export function segmentsJson(segments: readonly StoredSegment[]): readonly JsonObject[] {
+  return segments.map(({ start, duration, byteLength, frameCount, keyFrames }) => ({
+    ...{ start, duration, bytes: byteLength, frames: frameCount },
+    keys: keyFrames.map((frame) => [frame.start, frame.offset, frame.length]),
+  }));
+}
+
+/** Key of the segment in place `index` of its chunk. */
+export function segmentKey(keyPrefix: string, index: number): string {
+  return `${keyPrefix}${index + 1}.m4s`;
+}
+
+/** The segments of a chunk with their keys. Throws ZodError when the record is of another version. */
+export function readSegments(chunk: Pick<VideoChunkRecord, "keyPrefix" | "segments">): readonly StoredSegment[] {
+  return chunk.segments.map((json, index) => {
+    const { start, duration, bytes, frames, keys } = segment.parse(json);
+    const keyFrames = keys.map(([start, offset, length]) => ({ start, offset, length }));
+    const key = segmentKey(chunk.keyPrefix, index);
+    return { start, duration, byteLength: bytes, frameCount: frames, keyFrames, key };
+  });
+}
+
+/**
+ * A rendition as far as its chunks follow each other from the first. `chunks`: all that are committed of its epoch, in any
+ * order. Undefined for text, and while nothing is there.
+ */
+export function storedRendition(
+  record: VideoRenditionRecord,
+  chunks: readonly VideoChunkRecord[],
+): StoredRendition | undefined {
+  if (record.kind === "text" || record.init === null) return undefined;
+  const spec = renditionSpecSchema.parse(record.spec);
+  const { format, timescale, bytes } = readRenditionInit(record.init);
+  const joined = joinedChunks(record, chunks);
+  return {
+    ...{ id: record.renditionId, kind: record.kind, origin: record.origin, epoch: record.epoch },
+    ...{ format, timescale, initBytes: bytes },
+    audioRenditionId: spec.kind === "video" ? (spec.audioRenditionId ?? undefined) : undefined,
+    ...spoken(spec),
+    segments: joined.flatMap(readSegments),
+    isComplete: record.chunkCount !== null && joined.length >= record.chunkCount,
+  };
+}
+
+function joinedChunks({ epoch }: VideoRenditionRecord, chunks: readonly VideoChunkRecord[]): VideoChunkRecord[] {
+  const sorted = chunks.filter((chunk) => chunk.epoch === epoch).sort((a, b) => a.index - b.index);
+  return sorted.filter((chunk, place) => chunk.index === place);
+}
+
+function spoken(spec: RenditionSpec): Pick<StoredRendition, "language" | "label"> {
+  if (spec.kind !== "audio") return { language: undefined, label: undefined };
+  return { language: spec.language ?? undefined, label: spec.label };
+}
