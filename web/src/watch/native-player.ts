@@ -13,7 +13,6 @@ export class NativePlayer implements Player {
   readonly format = "native";
   readonly library = null;
   readonly qualities = [];
-  readonly audioTracks = [];
   readonly choice = "auto";
   readonly current = undefined;
   readonly bandwidthBps = undefined;
@@ -35,7 +34,6 @@ export class NativePlayer implements Player {
   }
 
   choose(): void {}
-  chooseAudio(): void {}
 
   delay(): Delay {
     const startMs = this.#video.getStartDate?.().getTime() ?? Number.NaN;

@@ -1,7 +1,6 @@
 /** What the address of a watch page says: `/watch/{id}?format=dash&embed=1`. */
 export interface WatchAddress {
-  /** Of a stream or of a video. */
-  readonly id: string;
+  readonly streamId: string;
   readonly format: "hls" | "dash";
   readonly isEmbedded: boolean;
 }
@@ -10,7 +9,7 @@ export function parseWatchAddress(href: string): WatchAddress {
   const { pathname, searchParams } = new URL(href);
   const id = /^\/watch\/([^/]+)/.exec(pathname)?.[1] ?? "";
   return {
-    id: decoded(id),
+    streamId: decoded(id),
     format: searchParams.get("format") === "dash" ? "dash" : "hls",
     isEmbedded: searchParams.has("embed") && searchParams.get("embed") !== "0",
   };
