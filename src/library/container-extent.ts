@@ -38,6 +38,8 @@ const MOST_BOXES = 64;
 /** Six hours of 60 pictures a second have some 30 MB of it. */
 const LARGEST_INDEX_BYTES = 256 * 1024 * 1024;
 
+const KNOWN_BOXES = new Set(["ftyp", "moov", "mdat", "moof", "sidx", "styp", "free", "skip", "wide", "uuid", "meta"]);
+
 interface TopBox {
   readonly type: string;
   readonly first: number;
@@ -64,7 +66,8 @@ async function readTopBox(file: RandomAccess, first: number): Promise<TopBox | u
   if (size === 0) return { type, first, sizeBytes: file.sizeBytes - first };
   const sizeBytes = size === 1 && reader.bytesLeft >= 8 ? reader.u64() : size;
   // What is appended to a film and is no box (a tag of some tool) ends the reading, not the film.
-  return sizeBytes >= 8 && /^[ -~\xa9]{4}$/.test(type) ? { type, first, sizeBytes } : undefined;
+  const isBox = KNOWN_BOXES.has(type) || first + sizeBytes <= file.sizeBytes;
+  return sizeBytes >= 8 && isBox ? { type, first, sizeBytes } : undefined;
 }
 
 function judgeBoxes(boxes: readonly TopBox[], endAt: number, sizeBytes: number): ContainerExtent {
