@@ -12,6 +12,7 @@ try {
     process.stdout.write(renderHelp());
     process.exit(0);
   }
+  const stopping = untilStopped();
   const config = await loadConfig({ argv: process.argv.slice(2), env: process.env, directory: process.cwd() });
   const log = openLog({ level: config.observe.logLevel, format: config.observe.logFormat });
   const app = await startApp({ config, log: log.logger, searchPath: process.env.PATH ?? "" });
@@ -25,11 +26,7 @@ try {
       "",
     ].join("\n"),
   );
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
-  setTimeout(() => process.exit(1), CLOSE_LIMIT_MS).unref();
+  await stopping;
   await app.close();
   log.close();
 } catch (error) {
@@ -37,4 +34,18 @@ try {
   const text = error instanceof DomainError ? error.message : String(error instanceof Error ? error.stack : error);
   process.stderr.write(`headwater: ${text}\n`);
   process.exitCode = 1;
+}
+
+/** Resolves with the first signal to stop, which may come during the start. From then on a second one ends at once. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let hasBegun = false;
+    const stop = () => {
+      if (hasBegun) process.exit(1);
+      hasBegun = true;
+      setTimeout(() => process.exit(1), CLOSE_LIMIT_MS).unref();
+      resolve();
+    };
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  });
 }

@@ -151,6 +151,17 @@ describe("an end", { concurrency: 2 }, () => {
     await publisher.ended;
   });
 
+  test("by SIGTERM during the start is orderly", async () => {
+    const programs = await mkdtemp(join(directory, "programs-"));
+    const script = `#!/bin/sh\nmkdir "$0.once" && kill -TERM $PPID\nPATH="\${PATH#*:}" exec ffmpeg "$@"\n`;
+    await writeFile(join(programs, "ffmpeg"), script, { mode: 0o755 });
+    const dataDir = await mkdtemp(join(directory, "data-"));
+    const server = spawnHeadwater({ "data-dir": dataDir }, { PATH: `${programs}:${process.env.PATH}` });
+    const { code, signal, stdout, stderr } = await untilEnd(server);
+    assert.deepEqual([code, signal], [0, null], `${stdout}${stderr}`);
+    assert.match(`${stdout}${stderr}`, /"msg":"closed"/);
+  });
+
   test("by a second signal is at once", async () => {
     await using server = await startHeadwater();
     const stream = await server.createStream({ transcode: false });

@@ -8,24 +8,43 @@ import { Catalog } from "../catalog/catalog.ts";
 import { newStreamId } from "../core/ids.ts";
 import { silentLogger } from "../core/logger.ts";
 
-for (const port of ["http-port", "rtmp-port"] as const) {
-  test(`a second start that finds the ${port} taken ends by itself, and changes no stream of the first`, async (t) => {
-    const dataDir = await mkdtemp(join(tmpdir(), "headwater-"));
-    t.after(() => rm(dataDir, { recursive: true, force: true }));
-    await using server = await startHeadwater({ dataDir });
-    const catalog = await Catalog.open({ dataDir, log: silentLogger });
-    t.after(() => catalog.close());
-    const streamId = newStreamId();
-    const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: true };
-    await catalog.streams.create({ streamId, name: null, ingestType: "rtmp", keyHash: "x", keyHint: "x", settings });
-    await catalog.streams.updateStatus(streamId, "live");
+test("a second server on the same data directory refuses, and changes no stream of the first", async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), "headwater-"));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  const first = await startHeadwater({ dataDir });
+  t.after(() => first[Symbol.asyncDispose]());
+  const catalog = await Catalog.open({ dataDir, log: silentLogger });
+  t.after(() => catalog.close());
+  const streamId = newStreamId();
+  const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: true };
+  await catalog.streams.create({ streamId, name: null, ingestType: "rtmp", keyHash: "x", keyHint: "x", settings });
+  await catalog.streams.updateStatus(streamId, "live");
 
-    const taken = port === "http-port" ? server.httpPort : server.rtmpPort;
-    const second = spawnHeadwater({ "data-dir": dataDir, [port]: `${taken}` });
-    soon().addEventListener("abort", () => second.kill("SIGKILL"));
-    const { code, stderr } = await untilEnd(second);
-    assert.equal(code, 1);
-    assert.match(stderr, /^headwater: port \d+.* is in use/im);
-    assert.equal((await catalog.streams.get(streamId))?.status, "live");
-  });
-}
+  const second = spawnHeadwater({ "data-dir": dataDir });
+  soon().addEventListener("abort", () => second.kill("SIGKILL"));
+  const { code, stderr } = await untilEnd(second);
+  assert.equal(code, 1);
+  assert.match(stderr, /^headwater: Another Headwater runs with the data directory .*\n$/);
+  assert.equal((await catalog.streams.get(streamId))?.status, "live");
+
+  await first.stop("SIGKILL");
+  await using third = await startHeadwater({ dataDir });
+  assert.equal((await third.get("/healthz")).status, 200, "no lock outlives its process");
+});
+
+test("test pictures go on after a restart, however many streams there are", async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), "headwater-"));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  const catalog = await Catalog.open({ dataDir, log: silentLogger });
+  const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: false };
+  const pattern = newStreamId();
+  for (const [index, streamId] of [pattern, ...Array.from({ length: 110 }, newStreamId)].entries()) {
+    const key = { keyHash: `${index}`, keyHint: "x" };
+    const ingestType = index === 0 ? "pattern" : "rtmp";
+    await catalog.streams.create({ streamId, name: null, ingestType, ...key, settings });
+    await catalog.streams.updateStatus(streamId, "live");
+  }
+  await catalog.close();
+  await using server = await startHeadwater({ dataDir });
+  await server.existingStream(pattern, "").until("live", soon());
+});

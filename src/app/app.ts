@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { AdminAccess } from "../access/admin.ts";
@@ -8,9 +8,9 @@ import { loadSecrets } from "../access/secrets.ts";
 import { registerApi } from "../api/api.ts";
 import { HeartbeatWatch } from "../api/heartbeat-watch.ts";
 import { Catalog } from "../catalog/catalog.ts";
-import type { StreamRecord } from "../catalog/stream-record.ts";
+import type { StreamRepository } from "../catalog/stream-repository.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { DomainError } from "../core/errors.ts";
+import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
 import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
@@ -25,6 +25,7 @@ import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
+import { claimDataDir } from "./data-dir.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
@@ -33,8 +34,11 @@ import { serveWeb } from "./web.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
-/** Viewers who were between two requests when the broadcasts ended still ask once more, and are told. */
-const FAREWELL_MS = 2_000;
+/**
+ * Viewers who were between two requests when the broadcasts ended still ask once more, and are told: within this time of
+ * the beginning of the end, so that all is over in ten seconds.
+ */
+const FAREWELL_LIMIT_MS = 7_500;
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {
@@ -67,7 +71,7 @@ export interface App {
 export async function startApp({ config, log, searchPath, clock = systemClock }: AppOptions): Promise<App> {
   await using building = new AsyncDisposableStack();
   const { dataDir, host, publicUrl } = config.server;
-  await prepareDataDir(dataDir);
+  building.defer(await claimDataDir(dataDir));
 
   const catalog = await Catalog.open({ dataDir, log, clock });
   building.defer(() => catalog.close());
@@ -173,16 +177,17 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   building.defer(() => rtmp.close());
   rtmpPort = (await rtmp.start()).port;
   building.defer(async () => {
-    const { viewerCount } = channels.counts();
+    const endMs = clock.monotonicMs() + FAREWELL_LIMIT_MS;
+    const { longestSilenceMs } = channels;
     await channels.close();
-    if (viewerCount > 0) await new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve));
+    const farewellMs = Math.min(longestSilenceMs, endMs - clock.monotonicMs());
+    if (farewellMs > 0) await new Promise<void>((resolve) => void clock.after(farewellMs, resolve));
   });
-  // Not before the ports are ours: another Headwater may be on air with this directory.
-  const onAir = await streams.list({ limit: 100, status: "live" });
+  const patterns = await patternsOnAir(streams);
   await streams.resetRunning();
   heartbeats.start();
   building.defer(() => heartbeats.close());
-  await resumePatterns(channels, onAir.streams, log);
+  await resumePatterns(channels, patterns, log);
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
@@ -199,15 +204,6 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       log.info({}, "closed");
     },
   };
-}
-
-async function prepareDataDir(dataDir: string): Promise<void> {
-  try {
-    await mkdir(dataDir, { recursive: true });
-    await access(dataDir, constants.W_OK);
-  } catch (cause) {
-    throw new DomainError("DATA_DIR_UNWRITABLE", `The data directory ${dataDir} cannot be written`, { cause });
-  }
 }
 
 function askFfmpeg({ transcode }: Config, searchPath: string): Promise<FfmpegProbe> {
@@ -231,10 +227,20 @@ function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
   };
 }
 
+/** The test pictures that were on air when the server before this one ended, newest first. */
+async function patternsOnAir(streams: Pick<StreamRepository, "list">): Promise<StreamId[]> {
+  const ids: StreamId[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await streams.list({ limit: 100, status: "live", ...(cursor !== undefined && { cursor }) });
+    ids.push(...page.streams.filter((each) => each.ingestType === "pattern").map((each) => each.streamId));
+    if (page.nextCursor === undefined) return ids;
+    cursor = page.nextCursor;
+  }
+}
+
 /** Test pictures that a restart interrupted go on: nobody else would start them again. */
-async function resumePatterns(channels: Channels, onAir: readonly StreamRecord[], log: Logger): Promise<void> {
-  for (const { streamId, ingestType } of onAir) {
-    if (ingestType !== "pattern") continue;
+async function resumePatterns(channels: Channels, streamIds: readonly StreamId[], log: Logger): Promise<void> {
+  for (const streamId of streamIds) {
     await channels.startPattern(streamId).catch((error: unknown) => {
       log.error({ streamId, err: error }, "the test picture could not be resumed");
     });

@@ -72,6 +72,7 @@ function setUp(options: Partial<ChannelsOptions> = {}) {
     broadcastStartedAtMs: null,
     broadcastEndedAtMs: null,
     error: null,
+    videoId: null,
   };
   const channels = new Channels({
     streams: {
@@ -192,6 +193,38 @@ describe("Channels", () => {
     through.resolve();
     await closing;
     assert.equal(clock.waiting.size, 0);
+  });
+
+  it("calls a stream live until its playlists have ended", async () => {
+    const drained = Promise.withResolvers<void>();
+    const { channels, clock, statuses, streamId } = setUp({
+      createRun: () => Object.assign(newRun(clockOf()), { end: () => drained.promise }),
+    });
+    function clockOf(): Clock {
+      return clock;
+    }
+    const publication = await channels.open(REQUEST);
+    broadcast(publication, clock);
+    publication.close("gone");
+    clock.advance(0);
+    await settled();
+    assert.equal(channels.status(streamId)?.state, "live");
+    assert.deepEqual(statuses, ["live"]);
+    drained.resolve();
+    await settled();
+    assert.equal(channels.status(streamId), undefined);
+    assert.deepEqual(statuses, ["live", "ready"]);
+  });
+
+  it("knows how long a viewer may be silent: a target duration, when there is one", async () => {
+    for (const [viewerCount, silenceMs] of [
+      [0, 0],
+      [3, 2500],
+    ] as const) {
+      const { channels, clock } = setUp({ viewerCount: () => viewerCount });
+      broadcast(await channels.open(REQUEST), clock);
+      assert.equal(channels.longestSilenceMs, silenceMs);
+    }
   });
 
   it("leaves what the server's own end interrupts marked as live, for the next start to take up", async () => {

@@ -16,6 +16,8 @@ import type { Run } from "./run.ts";
 
 /** Viewers of a stream that was deleted still get the end of their playlist for so long. */
 const DELETED_RETENTION_MS = 30_000;
+/** After its longest wait between two requests, a player's request takes so long to come. */
+const FAREWELL_SLACK_MS = 500;
 
 export interface ChannelsOptions {
   readonly streams: Pick<StreamRepository, "get" | "findByKeyHash" | "updateStatus">;
@@ -43,7 +45,8 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   readonly #live = new Map<StreamId, Run>();
   /** The last broadcast of a stream, as long as it can still be played. */
   readonly #ended = new Map<StreamId, EndedRun>();
-  /** Broadcasts that are over and still bring out what they have in hand. */
+  /** Broadcasts that are over and still bring out what they have in hand: for viewers they are live until their playlists end. */
+  readonly #draining = new Map<StreamId, Run>();
   readonly #finishing = new Set<Promise<void>>();
   readonly #patterns = new Map<StreamId, Promise<void>>();
   #isClosing = false;
@@ -90,7 +93,7 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   }
 
   status(streamId: StreamId): LiveStatus | undefined {
-    const run = this.#live.get(streamId);
+    const run = this.#live.get(streamId) ?? this.#draining.get(streamId);
     const startedAtMs = run?.startedAtMs;
     if (!run || startedAtMs === undefined) return undefined;
     run.noteEncoder();
@@ -157,6 +160,18 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     };
   }
 
+  /**
+   * How long a player of what is on air may go without asking: one that reloads its playlist plainly, once each target
+   * duration. 0 when nobody watches.
+   */
+  get longestSilenceMs(): number {
+    const watched = [...this.#live].filter(
+      ([streamId, run]) => run.presentation && this.#options.viewerCount(streamId) > 0,
+    );
+    const targetsMs = watched.map(([, run]) => run.packager.targetDurationS * 1000 + FAREWELL_SLACK_MS);
+    return Math.max(0, ...targetsMs);
+  }
+
   /** Ends every broadcast; nobody can publish any more. */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -196,18 +211,28 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
   /** An ended broadcast can be played for a while; then the stream waits for its next one. */
   #retire(streamId: StreamId, run: Run): void {
     this.#live.delete(streamId);
-    this.#awaitFinish(run);
+    const finished = this.#awaitFinish(run);
     if (run.startedAtMs === undefined) return;
     // Timers hold their broadcast, and that its media.
     this.#ended.get(streamId)?.cancelForgetting();
     this.#ended.set(streamId, { run, cancelForgetting: this.#scheduleForgetting(streamId, run) });
-    // What our own end interrupts stays `live` in the catalog: the next start takes it up.
-    if (!this.#isClosing) this.#note(streamId, "ready", { broadcastEndedAtMs: this.#options.clock.nowMs() });
+    this.#draining.set(streamId, run);
+    const broadcastEndedAtMs = this.#options.clock.nowMs();
+    void finished.then(() => this.#settle(streamId, run, broadcastEndedAtMs));
   }
 
-  #awaitFinish(run: Run): void {
+  /** The playlists of a broadcast have ended, and so has its state. */
+  #settle(streamId: StreamId, run: Run, broadcastEndedAtMs: number): void {
+    if (this.#draining.get(streamId) === run) this.#draining.delete(streamId);
+    const isFollowed = this.#live.get(streamId)?.startedAtMs !== undefined;
+    // What our own end interrupts stays `live` in the catalog: the next start takes it up.
+    if (!this.#isClosing && !isFollowed) this.#note(streamId, "ready", { broadcastEndedAtMs });
+  }
+
+  #awaitFinish(run: Run): Promise<void> {
     const finished = run.end(new DomainError("STREAM_NOT_LIVE")).finally(() => this.#finishing.delete(finished));
     this.#finishing.add(finished);
+    return finished;
   }
 
   #scheduleForgetting(streamId: StreamId, run: Run): () => void {

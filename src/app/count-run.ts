@@ -1,5 +1,6 @@
 import type { Unit } from "../live/unit.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Part } from "../packaging/presentation.ts";
 import type { Run } from "./run.ts";
 
 /** Counts what one broadcast takes in, encodes and makes. */
@@ -19,14 +20,18 @@ export function countRun(run: Run, { ingest, transcode, packaging }: Metrics): v
     onEnd() {},
   });
   run.broadcast.events.on("jump", () => ingest.timestampJumps.inc());
+  const counted = new WeakSet<Part>();
   run.packager.events.on("advance", (rendition) => {
     const counters = byKind[rendition.kind];
     const newest = rendition.segments.at(-1);
     if (!newest || newest.isGap) return;
-    const part = newest.parts.at(-1);
     if (newest.isComplete) counters.segments.inc();
+    // A segment may end with the part that was told of before.
+    const part = newest.parts.at(-1);
+    if (!part || counted.has(part)) return;
+    counted.add(part);
     counters.parts.inc();
-    counters.madeBytes.inc(part?.bytes.byteLength ?? 0);
+    counters.madeBytes.inc(part.bytes.byteLength);
   });
   run.encoderEvents?.on("start", () => transcode.starts.inc());
   run.encoderEvents?.on("crash", () => transcode.crashes.inc());

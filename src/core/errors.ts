@@ -35,6 +35,7 @@ export const ERRORS = {
   PORT_IN_USE: { category: "unavailable", title: "The port is in use" },
   FFMPEG_MISSING: { category: "unavailable", title: "ffmpeg was not found" },
   DATA_DIR_UNWRITABLE: { category: "unavailable", title: "The data directory cannot be written" },
+  DATA_DIR_IN_USE: { category: "unavailable", title: "Another Headwater runs with this data directory" },
   UNAVAILABLE: { category: "unavailable", title: "The service cannot answer now" },
   INTERNAL: { category: "internal", title: "Something went wrong inside Headwater" },
 } as const satisfies Record<string, { category: ErrorCategory; title: string }>;
