@@ -421,3 +421,27 @@ test("runs nothing when nothing is planned", TIMEOUT, async () => {
   await encoder.close();
   assert.deepEqual(rungs.units, []);
 });
+
+test(
+  "has no more than three encoders at once, however often periods begin, and encodes the last one",
+  TIMEOUT,
+  async () => {
+    const source = await encodeSource(`${PICTURE} -t 2 ${X264} -bf 0 -g 30`);
+    const sink = new KeptRungs();
+    const encoder = makeEncoder(sink);
+    let startCount = 0;
+    encoder.events.on("start", () => {
+      startCount += 1;
+    });
+    for (let index = 0; index < 10; index++) encoder.onPeriod({ ...source.period, index });
+    assert.equal(startCount, 3);
+    assert.ok(sink.lost.length > 0, "players are told that rungs are away");
+    const last = { ...source.period, index: 10 };
+    encoder.onPeriod(last);
+    await encoder.events.next("start");
+    for (const unit of source.units) encoder.onUnit(unit);
+    await encoder.close();
+    assert.equal(startCount, 4);
+    assert.deepEqual(timesOf(sink.of("bottom", last)), timesOf(videoOf(source)));
+  },
+);

@@ -58,6 +58,8 @@ const BEHIND_AFTER_MS = 10_000;
 const MAX_QUEUE_BYTES = 16 * 1024 * 1024;
 /** What an encoder still holds at the end of a period gets this long to come out. */
 const DRAIN_LIMIT_MS = 2_000;
+/** While more than these still end, none is started: a clock that jumps at every key frame starts them faster than that. */
+const MAX_DRAINING_COUNT = 2;
 const SAY_EVERY_MS = 1_000;
 
 /**
@@ -78,6 +80,7 @@ export class LadderEncoder implements LiveReader {
   #run: LadderRun | undefined;
   /** Everything that was started before the current run has come out. */
   #drained: Promise<unknown> = Promise.resolve();
+  #drainingCount = 0;
   #cancelRestart: () => void = () => undefined;
   #crashCount = 0;
   #droppedUnitCount = 0;
@@ -142,7 +145,13 @@ export class LadderEncoder implements LiveReader {
 
   #start(): void {
     const period = this.#period;
-    if (!period || this.#plan.video.length + this.#plan.audio.length === 0) return;
+    const renditionIds = [...this.#plan.video, ...this.#plan.audio].map(({ id }) => id);
+    if (!period || renditionIds.length === 0) return;
+    if (this.#drainingCount > MAX_DRAINING_COUNT) {
+      this.#options.sink.onRungsLost(renditionIds, "the encoders of earlier periods have not ended");
+      void this.#drained.then(() => period === this.#period && this.#start());
+      return;
+    }
     const { program, settings, clock, maxQueueBytes = MAX_QUEUE_BYTES } = this.#options;
     const run = new LadderRun({
       ...{ period, plan: this.#plan, program, settings, clock, maxQueueBytes },
@@ -159,8 +168,16 @@ export class LadderEncoder implements LiveReader {
   #retire(): void {
     this.#cancelRestart();
     const run = this.#release();
-    if (run) this.#drained = Promise.all([this.#drained, run.finish(DRAIN_LIMIT_MS)]);
+    if (run) this.#drain(run);
     this.#nextDts.clear();
+  }
+
+  #drain(run: LadderRun): void {
+    this.#drainingCount += 1;
+    const finished = run.finish(DRAIN_LIMIT_MS).finally(() => {
+      this.#drainingCount -= 1;
+    });
+    this.#drained = Promise.all([this.#drained, finished]);
   }
 
   #release(): LadderRun | undefined {
