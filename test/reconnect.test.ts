@@ -95,6 +95,33 @@ test("players go on, without a fatal error, through ten cuts of the encoder", { 
   await encoder.stop();
 });
 
+test("players go on when the encoder returns without audio, and when it brings it again", {
+  timeout: 180_000,
+}, async () => {
+  const stream = await server.createStream({ transcode: false, reconnect_window_ms: 30_000, window_segments: 3 });
+  await using both = publishWithFfmpeg(stream.publishUrl);
+  await untilLive(stream);
+  const handles = await Promise.all([
+    players.playHls(stream.hlsUrl),
+    players.playDash(stream.dashUrl),
+    players.playShaka(stream.hlsUrl),
+  ]);
+  for (const handle of handles) await handle.until(({ decodedFrames }) => decodedFrames > 50, soon(60));
+  await both.stop("SIGKILL");
+  for (const audio of [false, "tone"] as const) {
+    await using encoder = publishWithFfmpeg(stream.publishUrl, { audio });
+    // Longer than the window: nothing is left of what was there before.
+    const goals = handles.map((handle) => handle.report.decodedFrames + 250);
+    for (const [index, handle] of handles.entries()) {
+      const { fatal } = await handle.until(({ decodedFrames }) => decodedFrames > (goals[index] ?? 0), soon(60));
+      assert.deepEqual(fatal, [], JSON.stringify(handle.report));
+    }
+    const isUnbroken = ({ complete }: MediaPlaylist) => complete.every(({ isGap }) => !isGap);
+    await untilPlaylist(stream.hlsUrl, "audio_source", isUnbroken, soon());
+    await encoder.stop("SIGKILL");
+  }
+});
+
 async function untilLive(stream: TestStream): Promise<void> {
   await stream.until("live", soon());
   await untilPlaylist(stream.hlsUrl, "source", ({ complete }) => complete.length >= 2, soon());
