@@ -83,6 +83,7 @@ export const TEST_NEEDS = [
   { program: "varnishd", package: "varnish" },
   { program: "redis-server", package: "redis-server" },
   { package: "fonts-dejavu-core" },
+  { package: "postgresql" },
 ];
 
 /** Installs by apt the packages of `needs` that are missing, as root or by a sudo that asks no password. */

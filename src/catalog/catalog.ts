@@ -4,6 +4,7 @@ import { Database } from "../database/database.ts";
 import { CATALOG_MIGRATIONS } from "./migrations.ts";
 import type { CatalogSchema } from "./schema.ts";
 import { StreamRepository } from "./stream-repository.ts";
+import { VideoRepository } from "./video-repository.ts";
 
 export interface CatalogOptions {
   /** Made when it is missing. */
@@ -17,6 +18,7 @@ export interface CatalogOptions {
 /** The persistent records of one Headwater. */
 export class Catalog {
   readonly streams: StreamRepository;
+  readonly videos: VideoRepository;
   readonly #database: Database;
 
   /** Opens a database of its own, which closes with it. Throws as `Database.open` and `Catalog.on` do. */
@@ -38,7 +40,9 @@ export class Catalog {
 
   private constructor(database: Database, clock: Clock) {
     this.#database = database;
-    this.streams = new StreamRepository({ ...database.tables<CatalogSchema>(), clock });
+    const tables = database.tables<CatalogSchema>();
+    this.streams = new StreamRepository({ ...tables, clock });
+    this.videos = new VideoRepository({ ...tables, database, clock });
   }
 
   /** Resolves when it can be read and written; throws why not. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StreamId } from "../core/ids.ts";
+import type { StreamId, VideoId } from "../core/ids.ts";
 
 export const INGEST_TYPES = ["rtmp", "pattern"] as const;
 export type IngestType = (typeof INGEST_TYPES)[number];
@@ -48,4 +48,6 @@ export interface StreamRecord {
   readonly broadcastEndedAtMs: number | null;
   /** Why the status is `error`, for a person. */
   readonly error: string | null;
+  /** The stored video that is played in its place while it is not live: its recording, or what was uploaded for it. */
+  readonly videoId: VideoId | null;
 }

@@ -1,7 +1,10 @@
 import { type Expression, type Kysely, type Selectable, sql, type Updateable } from "kysely";
 import type { Clock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
-import { parseStreamId, type StreamId } from "../core/ids.ts";
+import { parseStreamId, parseVideoId, type StreamId, type VideoId } from "../core/ids.ts";
+import type { Tables } from "../database/database.ts";
+import { isForeignKeyViolation } from "../database/violations.ts";
+import { readCursor, writeCursor } from "./page-cursor.ts";
 import type { CatalogSchema, StreamTable } from "./schema.ts";
 import {
   INGEST_TYPES,
@@ -45,7 +48,7 @@ export class StreamRepository {
   readonly #writer: Kysely<CatalogSchema>;
   readonly #clock: Clock;
 
-  constructor(options: { reader: Kysely<CatalogSchema>; writer: Kysely<CatalogSchema>; clock: Clock }) {
+  constructor(options: Tables<CatalogSchema> & { clock: Clock }) {
     this.#reader = options.reader;
     this.#writer = options.writer;
     this.#clock = options.clock;
@@ -90,13 +93,16 @@ export class StreamRepository {
       .orderBy("stream_id", "desc");
     if (status !== undefined) query = query.where("status", "=", status);
     if (cursor !== undefined) {
-      const { createdAtMs, streamId } = readCursor(cursor);
+      const { createdAtMs, id: streamId } = readCursor(cursor, parseStreamId);
       query = query.where((eb) => eb(eb.refTuple("created_at_ms", "stream_id"), "<", eb.tuple(createdAtMs, streamId)));
     }
     const rows = await query.limit(limit + 1).execute();
     const streams = rows.slice(0, limit).map(toRecord);
     const last = streams.at(-1);
-    return { streams, nextCursor: rows.length > limit && last ? writeCursor(last) : undefined };
+    return {
+      streams,
+      nextCursor: rows.length > limit && last ? writeCursor(last.createdAtMs, last.streamId) : undefined,
+    };
   }
 
   updateStatus(streamId: StreamId, status: StreamStatus, change: StatusChange = {}): Promise<StreamRecord | undefined> {
@@ -111,6 +117,16 @@ export class StreamRepository {
   /** From here on only the key of this hash publishes. */
   setKeyHash(streamId: StreamId, key: { keyHash: string; keyHint: string }): Promise<StreamRecord | undefined> {
     return this.#update(streamId, { key_hash: key.keyHash, key_hint: key.keyHint });
+  }
+
+  /** What is played in the stream's place while it is not live. Throws VIDEO_NOT_FOUND when there is no such video. */
+  async setVideo(streamId: StreamId, videoId: VideoId | null): Promise<StreamRecord | undefined> {
+    try {
+      return await this.#update(streamId, { video_id: videoId });
+    } catch (error) {
+      if (!isForeignKeyViolation(error)) throw error;
+      throw new DomainError("VIDEO_NOT_FOUND", `there is no video with the id ${videoId}`, { cause: error });
+    }
   }
 
   /** The owner says that the stream is still wanted. */
@@ -220,21 +236,11 @@ function toRecord(row: Selectable<StreamTable>): StreamRecord {
     broadcastStartedAtMs: row.broadcast_started_at_ms,
     broadcastEndedAtMs: row.broadcast_ended_at_ms,
     error: row.error,
+    videoId: row.video_id === null ? null : known(parseVideoId(row.video_id), row, "video_id"),
   };
 }
 
 function known<Value>(value: Value | undefined, row: Selectable<StreamTable>, column: keyof StreamTable): Value {
   if (value !== undefined) return value;
   throw new DomainError("INTERNAL", `stream ${row.stream_id}: the catalog holds an unknown ${column} ${row[column]}`);
-}
-
-function writeCursor({ createdAtMs, streamId }: StreamRecord): string {
-  return Buffer.from(`${createdAtMs}.${streamId}`).toString("base64url");
-}
-
-function readCursor(cursor: string): { createdAtMs: number; streamId: StreamId } {
-  const [, createdAtMs, id = ""] = /^(\d{1,15})\.(.+)$/.exec(Buffer.from(cursor, "base64url").toString()) ?? [];
-  const streamId = parseStreamId(id);
-  if (!streamId) throw new DomainError("INVALID_REQUEST", "the cursor is not one of ours");
-  return { createdAtMs: Number(createdAtMs), streamId };
 }
