@@ -5,21 +5,16 @@ import { DomainError } from "../core/errors.ts";
 import type { ObjectBody, ObjectStore } from "./object-store.ts";
 
 export interface ContractOptions {
-  /** Opens an empty store, which the test closes at its end. */
+  /** Opens an empty store, which is closed when the test is over. */
   open(t: TestContext): Promise<ObjectStore>;
-  /** Why all of it is left out on this machine. */
-  readonly skip?: string | undefined;
 }
 
 const MIB = 1024 * 1024;
 
 /** What every object store does; `name` is the one that is tried. */
-export function describeObjectStore(name: string, { open, skip }: ContractOptions): void {
-  const behaves = (what: string, run: (store: ObjectStore, t: TestContext) => Promise<void>) =>
-    test(`${name}: ${what}`, { skip: skip ?? false }, async (t) => {
-      const store = await open(t);
-      await run(store, t);
-    });
+export function describeObjectStore(name: string, { open }: ContractOptions): void {
+  const behaves = (what: string, run: (store: ObjectStore) => Promise<void>) =>
+    test(`${name}: ${what}`, async (t) => run(await open(t)));
 
   behaves("gives back what was put, whole and as it was described", async (store) => {
     const bytes = randomBytes(700_000);

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { constants } from "node:fs";
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { type AddressInfo, createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { connectS3, type S3ConnectionOptions } from "../../src/storage/s3/s3-connection.ts";
+
+/** A server that runs, and how to speak to it. */
+export interface S3Server extends S3ConnectionOptions {
+  readonly endpoint: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** As much of s3rver, which has no types, as is used here. */
+interface S3rver {
+  run(): Promise<AddressInfo>;
+  close(): Promise<void>;
+}
+
+const ACCOUNT = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+
+/** The server from npm: it is always there, and knows no conditions. */
+export async function startS3rver(): Promise<S3Server> {
+  const S3rver = createRequire(import.meta.url)("@20minutes/s3rver") as new (options: object) => S3rver;
+  const directory = await mkdtemp(join(tmpdir(), "headwater-s3rver-"));
+  const server = new S3rver({ address: "127.0.0.1", port: 0, silent: true, directory });
+  const { port } = await server.run();
+  return serverAt(port, ACCOUNT, async () => {
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+}
+
+/** Where a MinIO is that can be started; undefined when this machine has none. */
+export async function findMinio(): Promise<string | undefined> {
+  const places = [...(process.env.PATH ?? "").split(delimiter), join(homedir(), "go", "bin")];
+  for (const place of places) {
+    const path = join(place, "minio");
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
+}
+
+/** What a test says that is left out without MinIO. */
+export const NO_MINIO = "this machine has no MinIO (go install github.com/minio/minio@latest)";
+
+export async function startMinio(program: string): Promise<S3Server> {
+  const directory = await mkdtemp(join(tmpdir(), "headwater-minio-"));
+  const port = await freePort();
+  const account = { accessKeyId: "headwater", secretAccessKey: "a-secret-of-the-tests" };
+  const child = spawn(program, ["server", directory, "--address", `127.0.0.1:${port}`], {
+    env: { MINIO_ROOT_USER: account.accessKeyId, MINIO_ROOT_PASSWORD: account.secretAccessKey, HOME: directory },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const close = async () => {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await rm(directory, { recursive: true, force: true });
+  };
+  await untilItSays(child, "API: ").catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return serverAt(port, account, close);
+}
+
+/** A new, empty bucket. */
+export async function makeBucket(server: S3Server): Promise<string> {
+  const client = connectS3(server);
+  const bucket = `headwater-${randomUUID()}`;
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  client.destroy();
+  return bucket;
+}
+
+function serverAt(
+  port: number,
+  credentials: { accessKeyId: string; secretAccessKey: string },
+  close: () => Promise<void>,
+): S3Server {
+  return { endpoint: `http://127.0.0.1:${port}`, port, region: "us-east-1", isPathStyle: true, credentials, close };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function untilItSays({ stdout, stderr }: ChildProcess, words: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    for (const stream of [stdout, stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        said = (said + text).slice(-10_000);
+        if (said.includes(words)) resolve();
+      });
+    }
+    stdout?.on("close", () => reject(new Error(`it ended before it said "${words}":\n${said}`)));
+  });
+}
