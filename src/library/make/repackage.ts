@@ -1,6 +1,6 @@
 import { MalformedInput } from "../../core/errors.ts";
 import { VIDEO_TIMESCALE } from "../../media/timebase.ts";
-import { cmafPipeArguments, readCmafPipe } from "./cmaf-pipe.ts";
+import { type CmafPipeSink, cmafPipeArguments, readCmafPipe } from "./cmaf-pipe.ts";
 import type { MakeTools, Repackage, RepackageOutcome, RepackageRequest } from "./contract.ts";
 import { type OutputReader, runFfmpeg } from "./ffmpeg-run.ts";
 import { RenditionTrack } from "./rendition-track.ts";
@@ -54,7 +54,8 @@ export const repackage: Repackage = async (tools, request) => {
 
 function copyArguments({ streamIndex, kind }: RepackageRequest["tracks"][number], pipe: number, shiftS: number) {
   return [
-    ...["-map", `0:${streamIndex}`, "-c", "copy"],
+    // FLAC in MP4 counts as experimental in ffmpeg.
+    ...["-map", `0:${streamIndex}`, "-c", "copy", "-strict", "-2"],
     ...(kind === "video" ? ["-video_track_timescale", `${VIDEO_TIMESCALE}`] : []),
     ...cmafPipeArguments(pipe, "copied", shiftS),
   ];
@@ -83,14 +84,19 @@ class TrackCopy {
   }
 
   async read(pieces: AsyncIterable<Uint8Array>, onFailure: () => void): Promise<void> {
-    await readCmafPipe(
-      pieces,
-      {
-        onTrack: (track) => this.#guard(() => this.#track.onTrack(track), onFailure),
-        onSample: (pts, { data }) => this.#guard(() => this.#track.onSample(pts, data), onFailure),
-      },
-      this.#shiftS,
-    );
+    const sink: CmafPipeSink = {
+      onTrack: (track) => this.#guard(() => this.#track.onTrack(track), onFailure),
+      onSample: (pts, { data }) => this.#guard(() => this.#track.onSample(pts, data), onFailure),
+    };
+    const pipe = pieces[Symbol.asyncIterator]();
+    try {
+      // Without `return`: leaving it early must not break the pipe, and with it the ffmpeg of the other tracks.
+      await readCmafPipe({ [Symbol.asyncIterator]: () => ({ next: () => pipe.next() }) }, sink, this.#shiftS);
+    } catch (error) {
+      this.#fail(error);
+      onFailure();
+    }
+    while (!(await pipe.next()).done);
   }
 
   async finish(): Promise<RepackageOutcome> {

@@ -1,4 +1,4 @@
-import { msToTicks, type Ticks, VIDEO_TIMESCALE } from "../../media/timebase.ts";
+import { msToTicks, type Ticks, ticksToMs, VIDEO_TIMESCALE } from "../../media/timebase.ts";
 import type { SourceVideo } from "../source-media.ts";
 import type { ChunkRange, PictureTreatment, VideoEncodeSpec } from "../video-plan.ts";
 import { cmafPipeArguments } from "./cmaf-pipe.ts";
@@ -103,6 +103,8 @@ function witnessArguments(name: string, pipe: number): readonly string[] {
 }
 
 function rungArguments(plan: VideoChunkPlan, rung: VideoEncodeSpec, index: number): readonly string[] {
+  // Older ffmpeg takes the words of colour from here, newer from the frames.
+  const colour = outputColour(plan.video, plan.picture);
   return [
     ...["-map", `[v${index}]`, ...PASSED_THROUGH, "-c:v", "libx264", "-preset", plan.preset],
     ...["-profile:v", rung.profile, "-level:v", rung.level, "-threads:v", `${threadCount(rung, plan.coreCount)}`],
@@ -114,7 +116,9 @@ function rungArguments(plan: VideoChunkPlan, rung: VideoEncodeSpec, index: numbe
       "-bufsize",
       `${rung.bitrateBps * BUFFER_S}`,
     ],
-    ...["-forced-idr", "1", "-force_key_frames", keyFrames(plan.rule), "-x264-params", x264Parameters(plan)],
+    ...["-color_range", "tv", "-color_primaries", colour.primaries, "-color_trc", colour.transfer],
+    ...["-colorspace", colour.matrix, "-x264-params", x264Parameters(plan)],
+    ...["-forced-idr", "1", "-force_key_frames", keyFrames(plan)],
     ...["-video_track_timescale", `${VIDEO_TIMESCALE}`, ...cmafPipeArguments(FIRST_PIPE + index, "encoded")],
   ];
 }
@@ -127,10 +131,21 @@ function x264Parameters({ video, picture }: VideoChunkPlan): string {
 }
 
 /** The first frame of the chunk, and the first at or after each start of a segment. Half a tick is allowed for the fraction. */
-function keyFrames(rule: SegmentRule): string {
-  if (rule.kind === "at") return rule.starts.map((start) => (start / VIDEO_TIMESCALE).toFixed(6)).join(",");
+function keyFrames({ rule, range }: VideoChunkPlan): string {
+  if (rule.kind === "at") return keyFramesWithin(rule.starts, range);
   const segment = (t: string) => `floor((${t}+0.000005)*1000/${rule.targetMs})`;
   return `expr:if(isnan(prev_forced_t),1,gt(${segment("t")},${segment("prev_forced_t")}))`;
+}
+
+/** A start from before the chunk would make a key frame of whatever frame comes next. */
+function keyFramesWithin(starts: readonly Ticks[], { startMs, endMs = Number.POSITIVE_INFINITY }: ChunkRange): string {
+  const within = starts.filter((start) => {
+    const ms = ticksToMs(start, VIDEO_TIMESCALE);
+    return ms > startMs && ms < endMs;
+  });
+  return [msToTicks(startMs, VIDEO_TIMESCALE), ...within]
+    .map((start) => (start / VIDEO_TIMESCALE).toFixed(6))
+    .join(",");
 }
 
 /** Small pictures lose more to slicing time between threads than they gain. */
