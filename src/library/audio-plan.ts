@@ -37,13 +37,8 @@ export function planAudio(media: SourceMedia, options: PlanOptions, rates: reado
   return {
     renditions: forms.flatMap(({ stereo, more }) => [...stereo, ...more]),
     notes: notesOn(media.audio, taken, tracks),
-    beside: (audioBps) => (stereo.find((form) => !(bitrateOf(form) > audioBps)) ?? stereo.at(-1))?.id ?? null,
+    beside: (audioBps) => (audioBps > (wanted.at(-1) ?? 0) ? stereo[0] : stereo.at(-1))?.id ?? null,
   };
-}
-
-/** Of what is kept as it came the rate does not matter: it is the best that there is. */
-function bitrateOf(form: AudioSpec): number {
-  return form.method === "encode" ? form.bitrateBps : Number.POSITIVE_INFINITY;
 }
 
 /** All tracks are made at the same rates, so that changing the quality keeps the choice of languages. */
