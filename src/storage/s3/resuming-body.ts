@@ -21,22 +21,46 @@ export async function* readResuming(options: ResumingBodyOptions): AsyncGenerato
   const { range, signal, toError } = options;
   let at = range.first;
   let failureCount = 0;
-  for (let body = bytesOf(options.answer); ; ) {
+  for (let { answer } = options; ; ) {
     try {
-      signal.throwIfAborted();
-      for await (const chunk of body) {
+      for await (const chunk of cut(answer, { first: at, last: range.last })) {
         failureCount = 0;
         at += chunk.byteLength;
         yield chunk;
         signal.throwIfAborted();
       }
+      signal.throwIfAborted();
       if (at > range.last) return;
       throw new Error("the body ended early");
     } catch (error) {
       if (signal.aborted || failureCount === RETRY_COUNT) throw toError(error);
     }
     failureCount += 1;
-    body = bytesOf(await askAgain(options, at, failureCount));
+    answer = await askAgain(options, at, failureCount);
+  }
+}
+
+/** Where the bytes of an answer begin, and how many the whole object has. */
+export function answeredRange({ ContentRange, ContentLength = 0 }: GetObjectCommandOutput) {
+  const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? "") ?? [];
+  return { first: Number(first ?? 0), sizeBytes: Number(size ?? ContentLength) };
+}
+
+/** Lets go of an answer that nobody reads. */
+export function destroyBody({ Body: body }: GetObjectCommandOutput): void {
+  if (body && "destroy" in body) body.destroy();
+}
+
+/** The bytes of `range` out of what came: some servers send more than was asked for, or all. */
+async function* cut(answer: GetObjectCommandOutput, { first, last }: { first: number; last: number }) {
+  let at = answeredRange(answer).first;
+  if (at > first) throw new Error("the body begins too late");
+  // The type names the browser's bodies too; in Node it is an IncomingMessage.
+  for await (const chunk of answer.Body as AsyncIterable<Uint8Array>) {
+    const wanted = chunk.subarray(Math.max(0, first - at), Math.max(0, last + 1 - at));
+    at += chunk.byteLength;
+    if (wanted.byteLength > 0) yield wanted;
+    if (at > last) break;
   }
 }
 
@@ -49,16 +73,12 @@ async function askAgain(options: ResumingBodyOptions, at: number, retry: number)
   } catch (error) {
     throw isS3Error(error, "PreconditionFailed", "NoSuchKey", "412") ? replaced(error) : toError(error);
   }
+  if (next.ETag === answer.ETag) return next;
   // Not every server looks at If-Match.
-  if (next.ETag !== answer.ETag) throw replaced();
-  return next;
+  destroyBody(next);
+  throw replaced();
 }
 
 function replaced(cause?: unknown): DomainError {
   return new DomainError("UNAVAILABLE", "The object was replaced while it was read", { cause });
-}
-
-function bytesOf({ Body: body }: GetObjectCommandOutput): AsyncIterable<Uint8Array> {
-  // The type names the browser's bodies too; in Node it is an IncomingMessage.
-  return body as AsyncIterable<Uint8Array>;
 }

@@ -15,13 +15,13 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { checkKeyPrefix, checkObjectKey, isObjectKey } from "../object-key.ts";
-import { checkRange } from "../object-range.ts";
+import { checkRange, selectBytes } from "../object-range.ts";
 import type { GetOptions, ObjectBody, ObjectInfo, ObjectRange, ObjectStore, PutOptions } from "../object-store.ts";
 import { sourceChunks } from "../source-chunks.ts";
 import { ConditionalPuts } from "./conditional-puts.ts";
 import { MultipartUpload } from "./multipart-upload.ts";
 import { inParts, PartBudget } from "./part-budget.ts";
-import { readResuming } from "./resuming-body.ts";
+import { answeredRange, destroyBody, readResuming } from "./resuming-body.ts";
 import { connectS3, isS3Error, type S3ConnectionOptions } from "./s3-connection.ts";
 import { s3ErrorOf } from "./s3-error.ts";
 
@@ -100,7 +100,11 @@ export class S3ObjectStore implements ObjectStore {
       throw this.#readError(error, signal);
     });
     if (!answer) return undefined;
-    const { info, selected } = this.#described(key, range, answer);
+    const info = infoOf(key, answer, answeredRange(answer).sizeBytes);
+    const selected = unlessItThrows(
+      () => selectBytes(range, info.sizeBytes),
+      () => destroyBody(answer),
+    );
     return {
       info,
       range: selected,
@@ -226,17 +230,6 @@ export class S3ObjectStore implements ObjectStore {
     return this.#client.send(command, { abortSignal: signal });
   }
 
-  #described(key: string, range: ObjectRange | undefined, answer: GetObjectCommandOutput) {
-    const { ContentRange, ContentLength = 0 } = answer;
-    const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange ?? "") ?? [];
-    if (range && size === undefined) {
-      destroyBody(answer);
-      throw new DomainError("UNAVAILABLE", "The object store does not say which range it sends");
-    }
-    const info = infoOf(key, answer, size === undefined ? ContentLength : Number(size));
-    return { info, selected: { first: Number(first ?? 0), last: Number(last ?? info.sizeBytes - 1) } };
-  }
-
   #readError(error: unknown, signal: AbortSignal | undefined): unknown {
     if (!isS3Error(error, "InvalidRange")) return s3ErrorOf(error, this.#bucket, signal);
     return new DomainError("RANGE_NOT_SATISFIABLE", undefined, { cause: error });
@@ -298,6 +291,12 @@ function unquoted(etag: string): string {
   return etag.replaceAll('"', "");
 }
 
-function destroyBody({ Body: body }: GetObjectCommandOutput): void {
-  if (body && "destroy" in body) body.destroy();
+/** The server may take a range to be satisfiable that is not: of an object without bytes, for instance. */
+function unlessItThrows<Result>(run: () => Result, cleanUp: () => void): Result {
+  try {
+    return run();
+  } catch (error) {
+    cleanUp();
+    throw error;
+  }
 }
