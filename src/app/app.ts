@@ -127,6 +127,8 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     host,
     port: config.http.port,
     log,
+    // Whoever narrows the origins needs headers that change with each request.
+    direct: isOpenToAll ? (req, res) => delivery.handle(req, res) : undefined,
     fast: (req, res) => {
       if (!isOpenToAll) restrictOrigins(req, res, allowedOrigins);
       return delivery.handle(req, res);

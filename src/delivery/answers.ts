@@ -1,9 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { DomainError } from "../core/errors.ts";
-import { chooseEncoding } from "../http/compression.ts";
 import { evaluatePreconditions, isRangeCurrent } from "../http/conditional.ts";
 import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
 import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { sendProblem } from "../http/problem.ts";
 import { selectRange } from "../http/ranges.ts";
 import { type MediaBody, sliceChunks } from "./media-body.ts";
@@ -16,8 +15,8 @@ const NO_STORE: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADE
 const BRIEFLY: FlatHeaders = ["Cache-Control", "public, max-age=1", ...PUBLIC_CORS_HEADERS];
 
 /** Answers a GET or HEAD for a playlist or MPD in the coding that the client likes best. */
-export function answerText(req: IncomingMessage, res: ServerResponse, body: TextBody, cacheControl: string): Answer {
-  const form = body.form(chooseEncoding(req.headers["accept-encoding"]), cacheControl);
+export function answerText(req: HttpRequest, res: HttpResponse, body: TextBody, cacheControl: string): Answer {
+  const form = body.formFor(req.headers["accept-encoding"], cacheControl);
   const outcome = evaluatePreconditions(req.method, req.headers, form);
   if (outcome === "not-modified") return answerNotModified(res, form.validatorHeaders);
   if (outcome === "failed") return refuse(req, res, "the playlist is another", 412);
@@ -28,7 +27,7 @@ export function answerText(req: IncomingMessage, res: ServerResponse, body: Text
 }
 
 /** Answers a GET or HEAD for a final object: whole, a range of it (206, 416), unchanged (304) or refused (412). */
-export function answerMedia(req: IncomingMessage, res: ServerResponse, body: MediaBody): Answer {
+export function answerMedia(req: HttpRequest, res: HttpResponse, body: MediaBody): Answer {
   const { headers, method } = req;
   const outcome = evaluatePreconditions(method, headers, body);
   if (outcome === "not-modified") return answerNotModified(res, body.validatorHeaders);
@@ -55,7 +54,7 @@ export function answerMedia(req: IncomingMessage, res: ServerResponse, body: Med
 
 /** 206 with bytes `first` to `last` (inclusive) of chunks that lie one after another. */
 export function answerRange(
-  res: ServerResponse,
+  res: HttpResponse,
   chunks: readonly Uint8Array[],
   first: number,
   last: number,
@@ -68,20 +67,20 @@ export function answerRange(
 }
 
 /** 404 that a cache may keep for a second: what is not there now may be soon. */
-export function answerAbsent(req: IncomingMessage, res: ServerResponse, error = new DomainError("NOT_FOUND")): Answer {
+export function answerAbsent(req: HttpRequest, res: HttpResponse, error = new DomainError("NOT_FOUND")): Answer {
   return { status: sendProblem(req, res, error, BRIEFLY).status, bodyBytes: 0 };
 }
 
 /** 503 with Retry-After, never kept: nobody else should be told of our trouble. */
-export function answerUnavailable(req: IncomingMessage, res: ServerResponse, detail: string): Answer {
+export function answerUnavailable(req: HttpRequest, res: HttpResponse, detail: string): Answer {
   const error = new DomainError("UNAVAILABLE", detail);
   return { status: sendProblem(req, res, error, PUBLIC_CORS_HEADERS).status, bodyBytes: 0 };
 }
 
 /** A refusal of this one request, never kept. */
 export function refuse(
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: HttpRequest,
+  res: HttpResponse,
   detail: string,
   status: number,
   headers: FlatHeaders = [],
@@ -91,24 +90,24 @@ export function refuse(
 }
 
 /** A fault of ours on a request that may have begun to be answered. */
-export function answerFault(req: IncomingMessage, res: ServerResponse, error: unknown): Answer {
+export function answerFault(req: HttpRequest, res: HttpResponse, error: unknown): Answer {
   if (!res.headersSent) return { status: sendProblem(req, res, error, PUBLIC_CORS_HEADERS).status, bodyBytes: 0 };
   res.destroy();
   return undefined;
 }
 
-export function endEmpty(res: ServerResponse, status: number): Answer {
+export function endEmpty(res: HttpResponse, status: number): Answer {
   res.end();
   return { status, bodyBytes: 0 };
 }
 
-function answerNotModified(res: ServerResponse, headers: FlatHeaders): Answer {
+function answerNotModified(res: HttpResponse, headers: FlatHeaders): Answer {
   writeHead(res, 304, headers);
   return endEmpty(res, 304);
 }
 
 /** One `writev` for all chunks: the response is corked from its head until `end`. */
-function endWithChunks(res: ServerResponse, chunks: readonly Uint8Array[]): void {
+function endWithChunks(res: HttpResponse, chunks: readonly Uint8Array[]): void {
   if (chunks.length === 1) {
     res.end(chunks[0]);
     return;

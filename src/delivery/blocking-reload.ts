@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import {
   type DeliveryDirectives,
   decide,
@@ -26,7 +26,7 @@ export interface BlockingReloadOptions {
   /** Told of each answer to a request that was held. */
   readonly onAnswer: (answer: Answer) => void;
   /** Writes the answer of a held request by `write`, and deals with what it throws. */
-  readonly guard: (req: IncomingMessage, res: ServerResponse, write: () => Answer) => Answer;
+  readonly guard: (req: HttpRequest, res: HttpResponse, write: () => Answer) => Answer;
 }
 
 /** One media playlist of one rendition: at once, or when it lists what the query asks for (HLS §6.2.5.2). */
@@ -56,7 +56,7 @@ export class BlockingReload {
     });
   }
 
-  request(req: IncomingMessage, res: ServerResponse, query: string): Answer {
+  request(req: HttpRequest, res: HttpResponse, query: string): Answer {
     const directives = this.#directives(query);
     const decision = decide(this.#presentation, this.#rendition, directives, this.#form);
     if (decision.kind === "now") return this.#answer(req, res, directives);
@@ -78,13 +78,13 @@ export class BlockingReload {
     return this.#presentation.renditions.includes(this.#rendition);
   }
 
-  #answerHeld(req: IncomingMessage, res: ServerResponse): Answer {
+  #answerHeld(req: HttpRequest, res: HttpResponse): Answer {
     if (!this.#isListed) return answerAbsent(req, res);
     const { url = "" } = req;
     return this.#answer(req, res, this.#directives(url.slice(url.indexOf("?") + 1)));
   }
 
-  #answer(req: IncomingMessage, res: ServerResponse, { msn, skip }: DeliveryDirectives): Answer {
+  #answer(req: HttpRequest, res: HttpResponse, { msn, skip }: DeliveryDirectives): Answer {
     // After the end the same address may show another broadcast soon: not even a blocking answer is kept then.
     const isBlocking = msn !== undefined && !this.#presentation.isEnded;
     const body = this.#playlists.media(this.#rendition, this.#form, skip);

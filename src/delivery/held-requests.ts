@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 
 /** A count of requests that may be held at once; a presentation's lies within the server's. */
 export class HoldBudget {
@@ -35,8 +35,8 @@ interface Group<Wait> {
 }
 
 interface HeldRequest<Wait> {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: HttpRequest;
+  readonly res: HttpResponse;
   readonly group: Group<Wait>;
   readonly expiresAtMs: number;
   readonly onClose: () => void;
@@ -47,9 +47,9 @@ export interface HeldRequestsOptions<Wait> {
   readonly holdMs: number;
   readonly budget: HoldBudget;
   /** Writes the answer of one request that is due. Must not throw. */
-  readonly answer: (req: IncomingMessage, res: ServerResponse, wait: Wait) => void;
+  readonly answer: (req: HttpRequest, res: HttpResponse, wait: Wait) => void;
   /** Refuses one that was held for `holdMs`. Must not throw. */
-  readonly expire: (req: IncomingMessage, res: ServerResponse) => void;
+  readonly expire: (req: HttpRequest, res: HttpResponse) => void;
 }
 
 /** How many answers are written before the event loop gets a turn: about 5 ms of writing, so that ingest goes on. */
@@ -85,7 +85,7 @@ export class HeldRequests<Wait> {
    * Holds a request; false when the budget is spent, or when it stands behind another on its connection: one peer could
    * pipeline the whole budget away, and no player pipelines. Requests of one `key` share the first one's `wait`.
    */
-  hold(key: string, wait: Wait, req: IncomingMessage, res: ServerResponse): boolean {
+  hold(key: string, wait: Wait, req: HttpRequest, res: HttpResponse): boolean {
     const isPipelined = res.socket === null;
     if (isPipelined || !this.#budget.take()) return false;
     let group = this.#groups.get(key);

@@ -73,6 +73,34 @@ test("answers HEAD with the headers of GET and no body", async (t) => {
   }
 });
 
+test("answers past node:http as by it", async (t) => {
+  const { ask, askOnce } = await serve(t, servedPresentation());
+  const part = "source/e0-2.1.m4s";
+  const requests: [name: string, headers?: Record<string, string>][] = [
+    ["master.m3u8", { "accept-encoding": "br" }],
+    ["source/playlist.m3u8", { "accept-encoding": "gzip" }],
+    ["source/playlist.m3u8?_HLS_msn=3&_HLS_part=0&_HLS_skip=YES"],
+    ["source/playlist.m3u8?_HLS_msn=99"],
+    ["manifest.mpd", { host: "cam.example" }],
+    ["source/e0-0.init.mp4"],
+    ["source/e0-2.m4s"],
+    [part],
+    [part, { range: "bytes=10-19" }],
+    [part, { range: "bytes=1000-" }],
+    [part, { "if-none-match": '"e0-2.1.m4s"' }],
+    [part, { "if-match": '"other"' }],
+    ["source/none.m4s"],
+  ];
+  for (const [name, headers = {}] of requests) {
+    const direct = await ask(`/streams/cam/${name}`, { headers });
+    const { connection, "keep-alive": keepAlive, ...shared } = direct.headers;
+    assert.deepEqual([connection, keepAlive], ["keep-alive", "timeout=65"], name);
+    const other = await askOnce(`/streams/cam/${name}`, { headers });
+    assert.deepEqual({ ...other.headers, date: "" }, { ...shared, date: "", connection: "close" }, name);
+    assert.deepEqual([other.status, other.body], [direct.status, direct.body], name);
+  }
+});
+
 test("renders once per change, and keeps what a change leaves as it was", async (t) => {
   const presentation = servedPresentation();
   const { ask, counts } = await serve(t, presentation);

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { CONTENT_TYPES } from "../http/content-types.ts";
 import { PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "../http/cors.ts";
 import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { sendProblem } from "../http/problem.ts";
 import type { LivePresentation } from "../packaging/presentation.ts";
 import { answerAbsent } from "./answers.ts";
@@ -41,7 +41,7 @@ export interface LiveDeliveryOptions {
   /** How viewers reach this server, without a trailing slash; from the Host header when undefined. */
   readonly publicUrl?: string | undefined;
   /** Who asks, for the count of viewers; the peer of the connection unless a trusted proxy says otherwise. */
-  readonly addressOf?: (req: IncomingMessage) => string;
+  readonly addressOf?: (req: HttpRequest) => string;
 }
 
 const METHODS = "GET, HEAD, OPTIONS";
@@ -59,7 +59,7 @@ export class LiveDelivery {
   readonly #metrics: DeliveryMetrics;
   readonly #limits: DeliveryLimits;
   readonly #publicUrl: string | undefined;
-  readonly #addressOf: (req: IncomingMessage) => string;
+  readonly #addressOf: (req: HttpRequest) => string;
   readonly #budget: HoldBudget;
   readonly #deliveries = new WeakMap<LivePresentation, PresentationDelivery>();
 
@@ -81,7 +81,7 @@ export class LiveDelivery {
   }
 
   /** Answers a request, now or when its media is there; false when its path is not ours. */
-  handle(req: IncomingMessage, res: ServerResponse): boolean {
+  handle(req: HttpRequest, res: HttpResponse): boolean {
     const url = req.url ?? "";
     const queryAt = url.indexOf("?");
     const route = parseMediaPath(queryAt < 0 ? url : url.slice(0, queryAt));
@@ -93,8 +93,8 @@ export class LiveDelivery {
   }
 
   #answerStream(
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: HttpRequest,
+    res: HttpResponse,
     route: Exclude<MediaRoute, { kind: "time" }>,
     query: string,
   ): void {
@@ -131,7 +131,7 @@ export class LiveDelivery {
     return delivery;
   }
 
-  #answerTime(req: IncomingMessage, res: ServerResponse): void {
+  #answerTime(req: HttpRequest, res: HttpResponse): void {
     const body = new Date(this.#clock.nowMs()).toISOString();
     writeHead(res, 200, ["Content-Length", String(body.length), ...TIME_HEADERS]);
     const isHead = req.method === "HEAD";
@@ -139,19 +139,20 @@ export class LiveDelivery {
     this.#metrics.served("time", 200, isHead ? 0 : body.length);
   }
 
-  #answerOtherMethod(req: IncomingMessage, res: ServerResponse): void {
-    if (req.method === "OPTIONS") {
+  #answerOtherMethod(req: HttpRequest, res: HttpResponse): void {
+    const isPreflight = req.method === "OPTIONS";
+    if (isPreflight) {
       writeHead(res, 204, PREFLIGHT_HEADERS);
       res.end();
     } else {
       const error = new DomainError("INVALID_REQUEST", `${req.method} is not possible here`);
       sendProblem(req, res, error, NO_STORE_HEADERS, { status: 405, allow: METHODS });
     }
-    this.#metrics.served("preflight", res.statusCode, 0);
+    this.#metrics.served("preflight", isPreflight ? 204 : 405, 0);
   }
 
   /** Absolute, because dash.js takes a relative one from the page it runs in. */
-  #timeUrl(req: IncomingMessage): string {
+  #timeUrl(req: HttpRequest): string {
     if (this.#publicUrl !== undefined) return `${this.#publicUrl}/time`;
     const { host } = req.headers;
     if (host === undefined || !HOST.test(host)) return "/time";
@@ -159,7 +160,7 @@ export class LiveDelivery {
   }
 }
 
-function peerAddress(req: IncomingMessage): string {
+function peerAddress(req: HttpRequest): string {
   return req.socket.remoteAddress ?? "";
 }
 

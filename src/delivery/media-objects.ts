@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { mp4ContentType } from "../http/content-types.ts";
 import { writeHead } from "../http/flat-headers.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { LIVE_RANGE_END } from "../http/ranges.ts";
 import { holdLimitMs } from "../packaging/hls/delivery-directives.ts";
 import type { LivePresentation, MediaObject, Part, Rendition, Segment } from "../packaging/presentation.ts";
@@ -22,7 +22,7 @@ export interface MediaObjectsOptions {
   readonly onAnswer: (kind: MediaKind, answer: Answer) => void;
   readonly onSlowReader: () => void;
   /** Writes the answer of a held request by `write`, and deals with what it throws. */
-  readonly guard: (req: IncomingMessage, res: ServerResponse, write: () => Answer) => Answer;
+  readonly guard: (req: HttpRequest, res: HttpResponse, write: () => Answer) => Answer;
 }
 
 /** `whole`: a range of an open segment that can only be told once the segment is complete. */
@@ -63,7 +63,7 @@ export class MediaObjects {
     });
   }
 
-  request(req: IncomingMessage, res: ServerResponse, name: string): void {
+  request(req: HttpRequest, res: HttpResponse, name: string): void {
     this.#count(name, this.#answer(req, res, name));
   }
 
@@ -78,7 +78,7 @@ export class MediaObjects {
     }
   }
 
-  #answer(req: IncomingMessage, res: ServerResponse, name: string): Answer {
+  #answer(req: HttpRequest, res: HttpResponse, name: string): Answer {
     const found = this.#find(name);
     if (found?.kind === "part") return this.#answerPart(req, res, found.part);
     if (found?.kind === "segment") return this.#answerSegment(req, res, found.segment);
@@ -87,11 +87,11 @@ export class MediaObjects {
     return isComing ? this.#hold(req, res, { name, isForWhole: false }) : answerAbsent(req, res);
   }
 
-  #answerPart(req: IncomingMessage, res: ServerResponse, part: Part): Answer {
+  #answerPart(req: HttpRequest, res: HttpResponse, part: Part): Answer {
     return part.isGap ? answerAbsent(req, res) : answerMedia(req, res, this.#body(part, [part.bytes]));
   }
 
-  #answerSegment(req: IncomingMessage, res: ServerResponse, segment: Segment): Answer {
+  #answerSegment(req: HttpRequest, res: HttpResponse, segment: Segment): Answer {
     const isEmpty = segment.byteLength === 0;
     if (!segment.isComplete) {
       // An answer begins with the first byte: never 200 with nothing in it.
@@ -100,7 +100,7 @@ export class MediaObjects {
     return isEmpty ? answerAbsent(req, res) : answerMedia(req, res, this.#body(segment, chunksOf(segment)));
   }
 
-  #open(req: IncomingMessage, res: ServerResponse, segment: Segment): Answer {
+  #open(req: HttpRequest, res: HttpResponse, segment: Segment): Answer {
     const plan = planOpenSegment(req, segment.byteLength);
     if (plan.kind === "wait") return this.#hold(req, res, { name: segment.name, isForWhole: true });
     if (plan.kind === "bytes") {
@@ -115,7 +115,7 @@ export class MediaObjects {
     return undefined;
   }
 
-  #stream(res: ServerResponse, segment: Segment, firstByte: number, status: number): void {
+  #stream(res: HttpResponse, segment: Segment, firstByte: number, status: number): void {
     const stream = new SegmentStream({
       res,
       firstByte,
@@ -130,7 +130,7 @@ export class MediaObjects {
     stream.follow(segment);
   }
 
-  #hold(req: IncomingMessage, res: ServerResponse, wait: Wait): Answer {
+  #hold(req: HttpRequest, res: HttpResponse, wait: Wait): Answer {
     const key = wait.isForWhole ? `whole ${wait.name}` : wait.name;
     if (this.#held.hold(key, wait, req, res)) return undefined;
     return answerUnavailable(req, res, "too many requests wait for this stream");

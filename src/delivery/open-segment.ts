@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
 import type { FlatHeaders } from "../http/flat-headers.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { LIVE_RANGE_END, parseByteRange } from "../http/ranges.ts";
 import type { Segment } from "../packaging/presentation.ts";
 import { IMMUTABLE } from "./media-body.ts";
@@ -18,7 +18,7 @@ export type OpenSegmentPlan =
  * Reads the Range of a request for a segment of which `availableBytes` exist. "To 2^53 - 1" streams what the segment
  * becomes (RFC 8673; HLS §4.4.5.3). An open segment has no validator, so If-Range never matches.
  */
-export function planOpenSegment(req: IncomingMessage, availableBytes: number): OpenSegmentPlan {
+export function planOpenSegment(req: HttpRequest, availableBytes: number): OpenSegmentPlan {
   const range =
     req.method === "GET" && req.headers["if-range"] === undefined ? parseByteRange(req.headers.range) : undefined;
   if (!range) return { kind: "stream", firstByte: 0, isPartial: false };
@@ -42,7 +42,7 @@ export function openSegmentHeaders(contentType: string, contentRange?: string): 
 }
 
 export interface SegmentStreamOptions {
-  readonly res: ServerResponse;
+  readonly res: HttpResponse;
   readonly firstByte: number;
   /** How far the segment may grow while the reader takes nothing. */
   readonly maxBacklogBytes: number;
@@ -56,7 +56,7 @@ export interface SegmentStreamOptions {
  * One that takes nothing while the segment grows beyond a bound is cut.
  */
 export class SegmentStream {
-  readonly #res: ServerResponse;
+  readonly #res: HttpResponse;
   readonly #maxBacklogBytes: number;
   readonly #onEnd: SegmentStreamOptions["onEnd"];
   #skipBytes: number;

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
 import type { LivePresentation, Rendition } from "../packaging/presentation.ts";
 import { type Answer, answerAbsent, answerFault, answerText } from "./answers.ts";
@@ -50,17 +50,17 @@ export class PresentationDelivery {
     presentation.events.on("ended", () => this.#changeAll());
   }
 
-  multivariant(req: IncomingMessage, res: ServerResponse): void {
+  multivariant(req: HttpRequest, res: HttpResponse): void {
     this.#count("multivariant", answerText(req, res, this.#playlists.multivariant(), MANIFEST_CACHE));
   }
 
-  mpd(req: IncomingMessage, res: ServerResponse, timeUrl: string): void {
+  mpd(req: HttpRequest, res: HttpResponse, timeUrl: string): void {
     this.#count("mpd", answerText(req, res, this.#playlists.mpd(timeUrl), MANIFEST_CACHE));
   }
 
   playlist(
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: HttpRequest,
+    res: HttpResponse,
     { renditionId, form }: { readonly renditionId: string; readonly form: PlaylistForm },
     query: string,
   ): void {
@@ -69,7 +69,7 @@ export class PresentationDelivery {
   }
 
   /** An init segment, a part or a segment. */
-  object(req: IncomingMessage, res: ServerResponse, renditionId: string, name: string): void {
+  object(req: HttpRequest, res: HttpResponse, renditionId: string, name: string): void {
     const rendition = this.#rendition(renditionId);
     if (rendition) rendition.objects.request(req, res, name);
     else this.#count("segment", answerAbsent(req, res));
@@ -110,7 +110,7 @@ export class PresentationDelivery {
 
   #open(rendition: Rendition): RenditionDelivery {
     const { presentation, clock, maxBacklogBytes } = this.#options;
-    const guard = (req: IncomingMessage, res: ServerResponse, write: () => Answer) => this.#guard(req, res, write);
+    const guard = (req: HttpRequest, res: HttpResponse, write: () => Answer) => this.#guard(req, res, write);
     const shared = { presentation, rendition, clock, budget: this.#budget, guard };
     const playlist = (form: PlaylistForm) =>
       new BlockingReload({
@@ -135,7 +135,7 @@ export class PresentationDelivery {
     return delivery;
   }
 
-  #guard(req: IncomingMessage, res: ServerResponse, write: () => Answer): Answer {
+  #guard(req: HttpRequest, res: HttpResponse, write: () => Answer): Answer {
     try {
       return write();
     } catch (error) {

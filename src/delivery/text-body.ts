@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { brotliCompressSync, gzipSync, constants as zlib } from "node:zlib";
-import type { ContentEncoding } from "../http/compression.ts";
+import { type ContentEncoding, chooseEncoding } from "../http/compression.ts";
 import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
 import type { FlatHeaders } from "../http/flat-headers.ts";
 
@@ -26,6 +26,8 @@ export class TextBody {
   readonly #tag: string;
   readonly #forms: Partial<Record<ContentEncoding, Map<string, TextForm>>> = {};
   readonly #bytes: Partial<Record<ContentEncoding, Buffer>> = {};
+  #lastAccepted: string | undefined;
+  #lastEncoding: ContentEncoding = "identity";
 
   constructor(text: string, contentType: string) {
     this.text = text;
@@ -33,8 +35,17 @@ export class TextBody {
     this.#tag = hash("sha1", text, "base64url").slice(0, 20);
   }
 
+  /** The text in the coding that the client likes best. Thousands of players of one make ask alike. */
+  formFor(acceptEncoding: string | undefined, cacheControl: string): TextForm {
+    if (acceptEncoding !== this.#lastAccepted) {
+      this.#lastAccepted = acceptEncoding;
+      this.#lastEncoding = chooseEncoding(acceptEncoding);
+    }
+    return this.#form(this.#lastEncoding, cacheControl);
+  }
+
   /** The text in one coding under one Cache-Control; callers use a handful of values of it. */
-  form(encoding: ContentEncoding, cacheControl: string): TextForm {
+  #form(encoding: ContentEncoding, cacheControl: string): TextForm {
     let forms = this.#forms[encoding];
     if (!forms) {
       forms = new Map();

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { ZodError } from "zod";
 import { DomainError, ERRORS, type ErrorCategory, type ErrorCode } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { CONTENT_TYPES } from "./content-types.ts";
 import { type FlatHeaders, writeHead } from "./flat-headers.ts";
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 
 const STATUS_OF_CATEGORY = {
   invalid: 400,
@@ -90,8 +90,8 @@ export function answerProblem(error: unknown, options: ProblemOptions = {}): Pro
 
 /** Writes `error` to a raw response, with `extraHeaders` (CORS, caching) beside the problem's own. HEAD gets no body. Returns what was sent. */
 export function sendProblem(
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: HttpRequest,
+  res: HttpResponse,
   error: unknown,
   extraHeaders: FlatHeaders = [],
   options: ProblemOptions = {},

@@ -4,7 +4,10 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { AnswerHeads } from "./answer-heads.ts";
 import { CONTENT_TYPES } from "./content-types.ts";
+import { DirectConnection } from "./direct-connection.ts";
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { answerProblem, installProblemHandlers, sendProblem } from "./problem.ts";
 
 /** Bounds against peers that are slow, silent or too many. */
@@ -46,7 +49,12 @@ export interface HttpServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly log: Logger;
-  /** Sees every request first, on the bare response. Returns true when it took it: Fastify never hears of it then. */
+  /**
+   * Sees every GET that is plain enough to be answered past node:http. Returns true when it took it, and has done nothing
+   * otherwise: `fast` is asked then.
+   */
+  readonly direct?: ((req: HttpRequest, res: HttpResponse) => boolean) | undefined;
+  /** Sees every other request first, on the bare response. Returns true when it took it: Fastify never hears of it then. */
   readonly fast: (req: IncomingMessage, res: ServerResponse) => boolean;
   readonly limits?: Partial<HttpLimits>;
   readonly clock?: Clock;
@@ -58,22 +66,27 @@ export class HttpServer {
   readonly #host: string;
   readonly #port: number;
   readonly #log: Logger;
+  readonly #direct: HttpServerOptions["direct"];
   readonly #fast: HttpServerOptions["fast"];
   readonly #limits: HttpLimits;
   readonly #clock: Clock;
   readonly #servers: Server[] = [];
+  readonly #heads: AnswerHeads;
+  readonly #directConnections = new Set<DirectConnection>();
   #isClosing = false;
   #closed: Promise<void> | undefined;
   #droppedCount = 0;
   #reportedDropAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ host, port, log, fast, limits, clock = systemClock }: HttpServerOptions) {
+  constructor({ host, port, log, direct, fast, limits, clock = systemClock }: HttpServerOptions) {
     this.#host = host;
     this.#port = port;
     this.#log = log;
+    this.#direct = direct;
     this.#fast = fast;
     this.#limits = { ...DEFAULT_HTTP_LIMITS, ...limits };
     this.#clock = clock;
+    this.#heads = new AnswerHeads({ clock, keepAliveTimeoutMs: this.#limits.keepAliveTimeoutMs });
     this.app = Fastify({
       logger: false,
       bodyLimit: this.#limits.maxBodyBytes,
@@ -125,7 +138,9 @@ export class HttpServer {
     const stopSweep = this.#sweepIdleConnections();
     const stopGrace = this.#clock.after(this.#limits.closeGraceMs, () => {
       for (const server of this.#servers) server.closeAllConnections();
+      for (const connection of this.#directConnections) connection.destroy();
     });
+    for (const connection of this.#directConnections) connection.close();
     try {
       await this.app.close();
     } finally {
@@ -163,7 +178,7 @@ export class HttpServer {
       },
       (req, res) => {
         if (this.#isClosing) res.shouldKeepAlive = false;
-        if (this.#tryFast(req, res)) return;
+        if (this.#try(this.#fast, req, res)) return;
         // Fastify would wait for the end of a stream that has ended.
         if (!hasBody(req)) delete req.headers["content-type"];
         handler(req, res);
@@ -172,13 +187,38 @@ export class HttpServer {
     server.maxConnections = limits.maxConnectionCount;
     server.setTimeout(limits.idleTimeoutMs);
     server.on("drop", () => this.#reportDrop());
+    if (this.#direct) this.#receiveDirectly(server, this.#direct);
     this.#servers.push(server);
     return server;
   }
 
-  #tryFast(req: IncomingMessage, res: ServerResponse): boolean {
+  /** Takes connections before node:http does; it gets those that are more than what `direct` answers. */
+  #receiveDirectly(server: Server, direct: NonNullable<HttpServerOptions["direct"]>): void {
+    const adopt = server.listeners("connection");
+    server.removeAllListeners("connection");
+    server.on("connection", (socket: Socket) => {
+      const connection = new DirectConnection({
+        socket,
+        heads: this.#heads,
+        maxHeaderBytes: this.#limits.maxHeaderBytes,
+        idleTimeoutMs: this.#limits.keepAliveTimeoutMs,
+        answer: (req, res) => this.#try(direct, req, res),
+        handOver: () => {
+          for (const listener of adopt) listener.call(server, socket);
+        },
+        onGone: () => this.#directConnections.delete(connection),
+      });
+      this.#directConnections.add(connection);
+    });
+  }
+
+  #try<Req extends HttpRequest, Res extends HttpResponse>(
+    answer: (req: Req, res: Res) => boolean,
+    req: Req,
+    res: Res,
+  ): boolean {
     try {
-      return this.#fast(req, res);
+      return answer(req, res);
     } catch (error) {
       this.#log.error({ err: error, method: req.method }, "request failed");
       if (res.headersSent) res.destroy();

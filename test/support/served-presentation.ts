@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { TestContext } from "node:test";
@@ -9,6 +9,7 @@ import { DomainError } from "../../src/core/errors.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import type { DeliveryKind, DeliveryMetrics } from "../../src/delivery/delivery-metrics.ts";
 import { type DeliveryLimits, LiveDelivery } from "../../src/delivery/live-delivery.ts";
+import type { HttpRequest, HttpResponse } from "../../src/http/http-exchange.ts";
 import { createHttpServer } from "../../src/http/server.ts";
 import type { LivePresentation, MediaObject, PresentationEvents } from "../../src/packaging/presentation.ts";
 import { AAC, H264, type PartScript, type PresentationScript, ScriptedPresentation } from "./presentation.ts";
@@ -97,20 +98,45 @@ export async function serve(t: TestContext, presentation: ServedPresentation, li
     metrics: counts,
     limits,
   });
-  const fast = (req: IncomingMessage, res: ServerResponse) => {
+  const answer = (req: HttpRequest, res: HttpResponse) => {
     const isTaken = delivery.handle(req, res);
-    res.on("close", () => counts.step("closed"));
-    counts.step("handled");
+    if (isTaken) res.on("close", () => counts.step("closed"));
+    if (isTaken) counts.step("handled");
     return isTaken;
   };
-  const server = createHttpServer({ host: "127.0.0.1", port: 0, log: silentLogger, fast, limits: { closeGraceMs: 1 } });
+  const server = createHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    log: silentLogger,
+    direct: answer,
+    fast: answer,
+    limits: { closeGraceMs: 1 },
+  });
   const { port } = await server.start();
-  t.after(() => server.close());
-  return { clock, counts, delivery, port, ask: (path: string, options?: AskOptions) => ask(port, path, options) };
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => {
+    agent.destroy();
+    return server.close();
+  });
+  return {
+    clock,
+    counts,
+    delivery,
+    port,
+    /** As players do: on connections that are kept. */
+    ask: (path: string, options?: AskOptions) => ask(agent, port, path, options),
+    /** On a connection of its own: `Connection: close`, so that node:http answers. */
+    askOnce: (path: string, options?: AskOptions) => ask(false, port, path, options),
+  };
 }
 
-async function ask(port: AddressInfo["port"], path: string, { method, headers, signal }: AskOptions = {}) {
-  const req = request({ port, path, host: "127.0.0.1", agent: false, ...defined({ method, headers, signal }) });
+async function ask(
+  agent: Agent | false,
+  port: AddressInfo["port"],
+  path: string,
+  { method, headers, signal }: AskOptions = {},
+) {
+  const req = request({ port, path, host: "127.0.0.1", agent, ...defined({ method, headers, signal }) });
   req.end();
   const [res] = (await once(req, "response")) as [IncomingMessage];
   return { status: res.statusCode ?? 0, headers: res.headers, body: await buffer(res) } satisfies HttpAnswer;
