@@ -99,6 +99,30 @@ describe("a server that runs", () => {
     assert.equal((await server.get("/api/v1/streams")).status, 401);
   });
 
+  test("blocks and counts those behind a trusted proxy each for themselves", async () => {
+    const settings = { "http-trusted-proxies": "127.0.0.0/8", "observe-operations": "admin" };
+    await using server = await startHeadwater({ settings });
+    const ask = (address: string, token: string) => {
+      const headers = { "x-forwarded-for": address, authorization: `Bearer ${token}` };
+      return fetch(`${server.httpUrl}/api/v1/streams`, { headers });
+    };
+    for (let attempt = 0; attempt < 5; attempt++) await ask("198.51.100.1", "wrong");
+    const blocked = await ask("198.51.100.1", "wrong");
+    assert.equal(blocked.status, 429);
+    assert.ok(Number(blocked.headers.get("retry-after")) > 60);
+    assert.equal((await ask("198.51.100.2", "wrong")).status, 401);
+    assert.equal((await server.get("/metrics")).status, 401);
+
+    const stream = await server.createStream({ transcode: false });
+    await using publisher = publishWithFfmpeg(stream.publishUrl);
+    await stream.until("live", soon());
+    for (const address of ["198.51.100.3", "198.51.100.4", "198.51.100.3"]) {
+      await (await fetch(stream.hlsUrl, { headers: { "x-forwarded-for": address } })).text();
+    }
+    await stream.untilIt(({ viewers }) => viewers === 2, soon());
+    await publisher.stop();
+  });
+
   test("counts what it does in metrics", async () => {
     await using server = await startHeadwater();
     const stream = await server.createStream({ transcode: false, reconnect_window_ms: 30_000 });

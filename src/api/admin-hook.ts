@@ -6,7 +6,7 @@ import { problems } from "./problem-schema.ts";
 export function requireAdmin(scope: FastifyInstance, admin: AdminAccess): void {
   scope.addHook("onRoute", (route) => {
     const { schema = {} } = route;
-    const response = { ...problems(401, 403), ...(schema.response as Record<string, unknown> | undefined) };
+    const response = { ...problems(401, 403, 429), ...(schema.response as Record<string, unknown> | undefined) };
     route.schema = { ...schema, security: [{ bearer: [] }, { cookie: [] }], response };
   });
   scope.addHook("onRequest", async (request, reply) => {
@@ -24,7 +24,7 @@ function credentialsOf(request: FastifyRequest, admin: AdminAccess): Credentials
   const { headers } = request;
   return {
     method: request.method,
-    address: request.ip,
+    address: request.clientAddress,
     authorization: headers.authorization,
     sessionCookie: request.cookies[admin.cookieName],
     origin: headers.origin,

@@ -71,6 +71,8 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   await registerApi(http.app, {
     streams: catalog.streams,
     running,
+    addressOf: ({ socket }) => socket.remoteAddress ?? "",
+    hasOpenOperations: true,
     admin,
     clock,
     log: silentLogger,

@@ -2,6 +2,7 @@ import cookie from "@fastify/cookie";
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import { requireAdmin } from "./admin-hook.ts";
+import { tellClientAddress } from "./client-address.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { openApiRoutes, registerOpenApi } from "./open-api.ts";
 import { operationRoutes } from "./operation-routes.ts";
@@ -21,6 +22,7 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
     api.setValidatorCompiler(validateWithZod);
     api.setSerializerCompiler(serializerCompiler);
     acceptEmptyJson(api);
+    tellClientAddress(api, dependencies.addressOf);
     logRequests(api, dependencies.log);
     await api.register(cookie);
     await registerOpenApi(api, dependencies);

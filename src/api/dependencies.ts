@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { AdminAccess } from "../access/admin.ts";
 import type { StreamRepository } from "../catalog/stream-repository.ts";
 import type { Clock } from "../core/clock.ts";
@@ -18,6 +19,10 @@ export interface ApiDependencies {
   readonly staleThresholdMs: number;
   readonly readiness: Readiness;
   readonly metrics: RenderedMetrics;
+  /** Metrics, and why something is not ready, are told to anyone; else to admins. */
+  readonly hasOpenOperations: boolean;
+  /** Who sent a request: the peer, unless a trusted proxy says otherwise. */
+  readonly addressOf: (req: IncomingMessage) => string;
 }
 
 /** What is to be told of this server. */

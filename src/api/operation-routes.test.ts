@@ -21,6 +21,22 @@ test("answers probes, people and Prometheus without credentials", async (t) => {
   assert.equal(metrics.body, "headwater_up 1\n");
 });
 
+test("tells only an admin the metrics and why something fails, where operations are not open", async (t) => {
+  const { call, checks } = await startApi(t, { hasOpenOperations: false });
+  const metrics = await call("GET", "/metrics", undefined, {});
+  assert.deepEqual([metrics.status, metrics.body.code], [401, "UNAUTHENTICATED"]);
+  assert.equal((await call("GET", "/metrics")).body, "headwater_up 1\n");
+  assert.deepEqual((await call("GET", "/readyz", undefined, {})).body, { status: "ready", checks: [] });
+  assert.equal((await call("GET", "/readyz")).body.checks.length, 1);
+  checks.push({ name: "catalog", isReady: false, detail: "the disk is full" });
+  for (const path of ["/readyz", "/health"]) {
+    const untold = await call("GET", path, undefined, {});
+    assert.equal(untold.status, 503);
+    assert.doesNotMatch(JSON.stringify(untold.body), /disk/);
+    assert.match(JSON.stringify((await call("GET", path)).body), /disk/);
+  }
+});
+
 test("is alive but not ready while something fails, and says what", async (t) => {
   const { call, checks } = await startApi(t);
   checks.push({ name: "catalog", isReady: false, detail: "the disk is full" });

@@ -27,12 +27,13 @@ const problemSchema = z
 const MEANINGS = {
   400: "A parameter or the body's form is not valid",
   401: "Credentials are missing or wrong",
-  403: "Refused: the address is blocked, or another site sent the request",
+  403: "Refused: another site sent the request",
   404: "There is no such thing",
   409: "It is in conflict with what exists",
   413: "The body is too large",
   415: "The body is not JSON",
   422: "The body has a bad value or an unknown field",
+  429: "Too many wrong tokens came from this address; Retry-After says when to try again",
   501: "Not available yet",
   503: "Cannot answer now; Retry-After says when to try again",
 } as const;

@@ -20,7 +20,8 @@ export function logRequests(app: FastifyInstance, log: Logger): void {
     const { statusCode: status, elapsedTime } = reply;
     const path = request.url.split("?", 1)[0];
     const fields = { requestId: request.id, method: request.method, path, status, elapsedMs: Math.round(elapsedTime) };
-    if (status >= 400 || request.method !== "GET") log.info({ ...fields, address: request.ip }, "api request");
+    if (status >= 400 || request.method !== "GET")
+      log.info({ ...fields, address: request.clientAddress }, "api request");
     else log.debug(fields, "api request");
   });
 }

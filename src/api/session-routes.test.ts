@@ -88,8 +88,8 @@ test("blocks an address that guesses, and tells no difference between tokens", a
     assert.deepEqual([status, body.code], [401, "UNAUTHENTICATED"]);
   }
   const { status, body } = await call("POST", "/api/v1/login", { token: ADMIN_TOKEN }, {});
-  assert.deepEqual([status, body.code], [403, "ADDRESS_BLOCKED"]);
-  assert.equal((await call("GET", "/api/v1/streams")).status, 403);
+  assert.deepEqual([status, body.code], [429, "ADDRESS_BLOCKED"]);
+  assert.equal((await call("GET", "/api/v1/streams")).status, 429);
 });
 
 test("logs no token, key or cookie", async (t) => {

@@ -32,12 +32,12 @@ export function sessionRoutes(app: FastifyInstance, { admin, log }: ApiDependenc
         tags,
         security: [],
         body: loginSchema,
-        response: { 200: sessionSchema, ...problems(400, 401, 403, 413, 415, 422) },
+        response: { 200: sessionSchema, ...problems(400, 401, 413, 415, 422, 429) },
       },
     },
     async (request, reply) => {
-      const { name, value, expiresAtMs } = admin.login(request.body.token, request.ip);
-      log.info({ address: request.ip }, "admin logged in");
+      const { name, value, expiresAtMs } = admin.login(request.body.token, request.clientAddress);
+      log.info({ address: request.clientAddress }, "admin logged in");
       reply.setCookie(name, value, { ...cookieOptions, expires: new Date(expiresAtMs) });
       reply.header("cache-control", "no-store");
       return { via: "cookie" as const, expires_at: instant(expiresAtMs) };
@@ -52,7 +52,7 @@ export function sessionRoutes(app: FastifyInstance, { admin, log }: ApiDependenc
         summary: "End the session of this browser",
         tags,
         security: [{ cookie: [] }],
-        response: { 204: z.undefined().describe("There is no session any more"), ...problems(401, 403) },
+        response: { 204: z.undefined().describe("There is no session any more"), ...problems(401, 403, 429) },
       },
     },
     async (request, reply) => {
@@ -70,7 +70,7 @@ export function sessionRoutes(app: FastifyInstance, { admin, log }: ApiDependenc
         summary: "Whether, and until when, the credentials sent are good",
         tags,
         security: [{ bearer: [] }, { cookie: [] }],
-        response: { 200: sessionSchema, ...problems(401, 403) },
+        response: { 200: sessionSchema, ...problems(401, 403, 429) },
       },
     },
     async (request, reply) => {

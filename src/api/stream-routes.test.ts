@@ -277,7 +277,8 @@ test("answers any id and any body with a status that is meant, never with 500", 
   await fc.assert(
     fc.asyncProperty(fc.dictionary(field, fc.jsonValue({ maxDepth: 2 })), async (body) => {
       const { status } = await call("POST", "/streams", body);
-      assert.ok([201, 409, 422].includes(status), String(status));
+      // 400: a key named __proto__ is refused before anything is read.
+      assert.ok([201, 400, 409, 422].includes(status), String(status));
     }),
     { numRuns: 60 },
   );

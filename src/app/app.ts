@@ -18,6 +18,7 @@ import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { Stills } from "../encode/stills.ts";
 import { restrictOrigins } from "../http/cors.ts";
 import { createHttpServer } from "../http/server.ts";
+import { TrustedProxies } from "../http/trusted-proxies.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
@@ -81,6 +82,7 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     askFfmpeg(config, searchPath),
   ]);
 
+  const proxies = new TrustedProxies(config.http.trustedProxies);
   const metrics = new Metrics({ version: VERSION, clock });
   const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
   const stills = new Stills({ program, clock, logger: log });
@@ -111,6 +113,7 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     metrics: metrics.delivery,
     limits: { maxHeldCount: config.http.maxHeldRequests },
     publicUrl,
+    addressOf: (req) => proxies.addressOf(req),
   });
   metrics.follow({
     activeStreams: () => channels.counts().liveCount,
@@ -162,6 +165,8 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       reconnectWindowMs: config.live.reconnectWindowMs,
     },
     staleThresholdMs: config.live.staleThresholdMs,
+    addressOf: (req) => proxies.addressOf(req),
+    hasOpenOperations: config.observe.operations === "open",
     readiness: new Readiness({
       clock,
       checks: [

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { H264Level, H264Profile, LadderRung } from "../encode/ladder.ts";
+import { isNetwork } from "../http/trusted-proxies.ts";
 import { BITRATE_UNITS, DURATION_UNITS, formatQuantity, parseQuantity, SIZE_UNITS, type Units } from "./quantity.ts";
 
 /** One setting: what a valid value is, and how it is said to people. */
@@ -115,6 +116,16 @@ export function texts(fallback: readonly string[], about: About): Setting<readon
     fallback,
     about,
   );
+}
+
+/** IP addresses and CIDR blocks; written with commas between them where there is no list. None until set. */
+export function networks(about: About): Setting<readonly string[]> {
+  const schema = readWith(
+    (line) => (line === "" ? [] : line.split(",").map((item) => item.trim())),
+    z.array(z.string().refine(isNetwork)).readonly(),
+  );
+  const range = "addresses and CIDR blocks with commas between them, such as 127.0.0.1,10.0.0.0/8";
+  return setting({ schema, range, write: (items) => items.join(",") }, [], about);
 }
 
 /** Words out of `words`, at least one; written with commas between them where there is no list. */

@@ -9,6 +9,7 @@ import {
   count,
   durationMs,
   ladder,
+  networks,
   port,
   type Setting,
   secret,
@@ -39,6 +40,9 @@ const SETTINGS = {
   http: {
     port: port(8080, { doc: "Port of studio, API and media." }),
     corsAllowedOrigins: texts(["*"], { doc: "Origins whose pages may play from here; `*` is every one." }),
+    trustedProxies: networks({
+      doc: "Proxies in front, by address or CIDR block: what they say in `X-Forwarded-For` (or `Forwarded`) is who asks, for the count of viewers, logs and blocked addresses. They must set that header or remove what came in it.",
+    }),
     maxConnections: count(20_000, 1, 1_000_000, { doc: "Open HTTP connections; more are refused." }),
     maxHeldRequests: count(20_000, 1, 1_000_000, {
       doc: "Requests that may wait at once for a part that is not there yet; more get 503.",
@@ -139,6 +143,9 @@ const SETTINGS = {
     logLevel: choice("info", LOG_LEVELS, {
       doc: "The least grave lines that are logged.",
       variable: "HEADWATER_LOG_LEVEL",
+    }),
+    operations: choice("open", ["open", "admin"], {
+      doc: "Who may read `/metrics` and the details of `/readyz` and `/health`: anyone who reaches the port, or the bearer of the admin token (Prometheus: `authorization`). Neither holds keys; `/healthz` and what is ready are always told.",
     }),
     logFormat: choice("json", ["json", "text"], { doc: "JSON for machines or text for people." }),
   },

@@ -19,6 +19,7 @@ const STATUS_OF_CATEGORY = {
 /** Where HTTP has a finer word than the category. */
 const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
+  ADDRESS_BLOCKED: 429,
   UNSUPPORTED_CODEC: 422,
   NOT_MEDIA: 422,
   UNSUPPORTED_CONTAINER: 422,
