@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import {
   type Dialect,
   Kysely,
@@ -27,7 +28,8 @@ const ANSWER_LIMIT_MS = 12_000;
 /** A process that vanished in the middle of a unit holds its locks so long at most. */
 const IDLE_TRANSACTION_LIMIT_MS = 10_000;
 /** Units that PostgreSQL gave up for another's sake are tried so often. */
-const MAX_ATTEMPT_COUNT = 5;
+const MAX_ATTEMPT_COUNT = 6;
+const RETRY_DELAY_MS = 10;
 /** Any number: whoever migrates a Headwater takes this lock. */
 const MIGRATION_LOCK = 4_871_337_190;
 const MIGRATION_LOCK_LIMIT_MS = 60_000;
@@ -88,6 +90,8 @@ export class PostgresEngine implements Engine {
         return await this.#lend((client) => transact(client, unit));
       } catch (error) {
         if (attempt === MAX_ATTEMPT_COUNT || !isGivenUp(error)) throw error;
+        // By chance, or those that met would meet again.
+        await setTimeout(Math.random() * RETRY_DELAY_MS * 2 ** attempt);
       }
     }
   }

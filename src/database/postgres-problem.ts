@@ -19,6 +19,9 @@ const OPERATOR_PROBLEMS: Readonly<Record<string, readonly [ErrorCode, string]>> 
   XX002: ["UNAVAILABLE", "the database is damaged"],
 };
 
+/** What pg-pool says when all connections were lent out for too long. */
+const NO_CONNECTION_FREE = "timeout exceeded when trying to connect";
+
 /** The SQLSTATE that PostgreSQL answered with; undefined when the fault lies on the way there. */
 export function sqlStateOf(thrown: unknown): string | undefined {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
@@ -31,6 +34,8 @@ export function postgresProblem(thrown: unknown): DomainError {
   if (thrown instanceof DomainError) return thrown;
   const sqlState = sqlStateOf(thrown);
   const message = messageOf(thrown);
+  if (message === NO_CONNECTION_FREE)
+    return new DomainError("UNAVAILABLE", "the database is too far behind", { cause: thrown });
   if (sqlState === undefined)
     return new DomainError("UNAVAILABLE", `the database cannot be reached: ${message}`, { cause: thrown });
   const [code, sentence] = OPERATOR_PROBLEMS[sqlState] ??

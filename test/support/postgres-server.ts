@@ -17,6 +17,7 @@ const SETTINGS = {
   max_connections: "60",
   fsync: "off",
   autovacuum: "off",
+  deadlock_timeout: "20ms",
 };
 
 /** A PostgreSQL of our own, which listens on a socket file in a fresh directory. */
