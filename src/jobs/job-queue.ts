@@ -1,4 +1,6 @@
+import type { Clock } from "../core/clock.ts";
 import type { JsonObject } from "../core/json.ts";
+import type { Logger } from "../core/logger.ts";
 
 export const JOB_STATES = ["waiting", "delayed", "active", "completed", "failed", "cancelled"] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -13,7 +15,7 @@ export interface NewJob {
   /** What is to be done: `video.probe`. A handler is registered for a kind. */
   readonly kind: string;
   readonly data: JsonObject;
-  /** 0 is done first; at most 1,000,000. Within one priority the oldest goes first. Default 100. */
+  /** 0 is done first; at most 1,000,000. Within one priority goes first what may run for the longest time. Default 100. */
   readonly priority?: number;
   /** Not before so long. */
   readonly delayMs?: number;
@@ -41,6 +43,7 @@ export interface Job {
   /** Why the last attempt failed, for a person. */
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly createdAtMs: number;
+  /** When its last attempt began. */
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
 }
@@ -66,6 +69,8 @@ export interface WorkerOptions {
   readonly handlers: Readonly<Record<string, JobHandler>>;
   /** Jobs that run at once. */
   readonly concurrency: number;
+  /** Asked before a job is taken: false leaves jobs of this kind to others, or to later. Default: all are taken. */
+  readonly accepts?: (kind: string) => boolean;
 }
 
 export interface JobWorker {
@@ -77,6 +82,21 @@ export interface JobWorker {
 export interface JobPage {
   readonly jobs: readonly Job[];
   readonly nextCursor: string | undefined;
+}
+
+/** What every implementation has to be told. */
+export interface JobQueueOptions {
+  /** A worker that has not been heard of for so long has lost its jobs. */
+  readonly leaseMs: number;
+  readonly retention: JobRetention;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** Jobs that ended go when they are older than `ageMs`, or when `count` newer ones ended the same way. */
+export interface JobRetention {
+  readonly ageMs: number;
+  readonly count: number;
 }
 
 /**
