@@ -62,8 +62,10 @@ export class StoredPresentation implements Presentation {
     return this.#offered;
   }
 
+  /** That of the plan; a longer segment after all must not be listed under a target that it breaks (HLS §4.4.3.1). */
   get targetDurationS(): number {
-    return this.#video.targetDurationS;
+    const longestMs = Math.max(0, ...this.#tracks.values().map(({ longestSegmentMs }) => longestSegmentMs));
+    return Math.max(this.#video.targetDurationS, Math.round(longestMs / 1000));
   }
 
   get isIndependent(): boolean {

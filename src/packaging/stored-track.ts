@@ -32,6 +32,7 @@ export class StoredTrack implements Rendition {
   #traits: StoredTraits;
   #nextIframeMsn = FIRST_MSN;
   #isIndependent = true;
+  #longestSegmentMs = 0;
 
   /** `place`: a number that no other rendition of the video has. */
   constructor(rendition: StoredRendition, place: number, segmentTargetMs: number) {
@@ -83,6 +84,11 @@ export class StoredTrack implements Rendition {
     return this.#isIndependent;
   }
 
+  /** A picture may stand for longer than a segment should be. */
+  get longestSegmentMs(): number {
+    return this.#longestSegmentMs;
+  }
+
   /** Where what is there ends, in ms since presentation zero. */
   get endMs(): number {
     const last = this.segments.at(-1);
@@ -127,6 +133,7 @@ export class StoredTrack implements Rendition {
 
   #measure(segment: Segment, { byteLength, duration, frameCount }: StoredSegment): void {
     const durationMs = ticksToMs(duration, this.timescale);
+    this.#longestSegmentMs = Math.max(this.#longestSegmentMs, durationMs);
     this.#bitrate.add(durationMs, byteLength);
     if (this.kind === "audio") return;
     this.#frameRate.add(frameCount, durationMs / 1000);

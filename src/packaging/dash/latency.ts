@@ -6,6 +6,11 @@ const TARGET_PARTS = 4;
 const MIN_PARTS = 2;
 const MAX_SEGMENTS = 3;
 const PLAIN_DELAY_SEGMENTS = 3;
+/**
+ * Shaka (5.2) begins so long before the end of what is there of a stored video, and lets nobody go beyond that: enough for
+ * those who come when it has just become playable to begin at its beginning (docs/adr/0023).
+ */
+export const GROWING_DELAY_MS = 30_000;
 
 export function targetLatencyMs({ options, partTargetMs }: Presentation): number {
   return Math.round(
@@ -39,9 +44,12 @@ export function serviceDescription(presentation: Presentation): Element | undefi
   ]);
 }
 
-/** dash.js begins at this distance from the end of a presentation, and cares for it no more after that. */
+/** dash.js begins at this distance from the end of a presentation. Nobody shall hurry or dawdle to keep it (Shaka would). */
 function beginAtBeginning({ durationMs }: StoredExtras): Element {
-  return element("ServiceDescription", { id: 0 }, [element("Latency", { target: Math.ceil(durationMs) })]);
+  return element("ServiceDescription", { id: 0 }, [
+    element("Latency", { target: Math.ceil(durationMs) }),
+    element("PlaybackRate", { min: 1, max: 1 }),
+  ]);
 }
 
 function maxLatencyMs({ segmentTargetMs }: PackagingOptions, targetMs: number): number {

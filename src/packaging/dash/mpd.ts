@@ -1,5 +1,5 @@
 import type { Presentation, StoredExtras } from "../presentation.ts";
-import { minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
+import { GROWING_DELAY_MS, minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
 import { type ListedPeriod, listedPeriods, periodElement } from "./period.ts";
 import { durationText, instantText } from "./time-text.ts";
 import { type Element, element, renderXml } from "./xml.ts";
@@ -67,11 +67,13 @@ function dynamicAttributes(presentation: Presentation, periods: readonly ListedP
 }
 
 /**
- * Of a stored video that is still being made: its end is known, so players that know of recordings in progress begin at its
- * beginning (docs/adr/0023). Nothing is ever taken away.
+ * Of a stored video that is still being made: a recording in progress, whose end is known. Nothing is ever taken away.
  */
 function growingAttributes({ durationMs }: StoredExtras) {
-  return { mediaPresentationDuration: durationText(durationMs), suggestedPresentationDelay: durationText(0) };
+  return {
+    mediaPresentationDuration: durationText(durationMs),
+    suggestedPresentationDelay: durationText(GROWING_DELAY_MS),
+  };
 }
 
 /** What is left of an ended stream is a recording; its Periods stay where they were, for the players that are in them. */

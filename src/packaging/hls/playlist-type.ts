@@ -21,4 +21,5 @@ export function discontinuitySequence(presentation: Presentation, rendition: Ren
   return presentation.stored ? [] : [`#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuitySequence}`];
 }
 
-const START = ["#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"];
+/** Within the first picture; Shaka (5.2) takes 0 for no offset at all. */
+const START = ["#EXT-X-START:TIME-OFFSET=0.001,PRECISE=YES"];
