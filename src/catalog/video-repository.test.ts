@@ -277,6 +277,26 @@ onEach("makes a failed rendition anew under an epoch of its own", async (t, plac
   assert.equal(await videos.commitChunk(chunk), "committed", "the new one may have another init segment");
 });
 
+onEach("makes something else in the place of a rendition", async (t, place) => {
+  const { videos, videoId } = await planned(t, place);
+  const spec = { height: 480 };
+  const renewed = await videos.renewRendition({ videoId, renditionId: "720p", epoch: "e1", nextEpoch: "e2", spec });
+  assert.deepEqual([renewed?.rendition.spec, renewed?.rendition.chunkCount], [spec, null]);
+});
+
+onEach("takes a chunk without segments beside any init, and counts it", async (t, place) => {
+  const { videos, videoId } = await planned(t, place);
+  const empty = newChunk(videoId, 1, { segments: [], init: null });
+  assert.equal(await videos.commitChunk(empty), "committed");
+  assert.equal((await videos.renditions(videoId))[0]?.init, null);
+  assert.equal(await videos.commitChunk(newChunk(videoId, 0)), "committed");
+  assert.deepEqual((await videos.renditions(videoId))[0]?.init, newChunk(videoId, 0).init);
+  assert.deepEqual(await videos.committedChunks(videoId), [
+    { renditionId: "720p", epoch: "e1", index: 0 },
+    { renditionId: "720p", epoch: "e1", index: 1 },
+  ]);
+});
+
 onEach("stays playable while one of its renditions is made anew", async (t, place) => {
   const { videos, videoId } = await planned(t, place, [newRendition("720p"), newRendition("360p")]);
   for (const renditionId of ["720p", "360p"]) await videos.commitChunk(newChunk(videoId, 0, { renditionId }));

@@ -55,9 +55,12 @@ export interface NewChunk extends RenditionEpoch {
   /** Of this attempt alone: who commits it again is told that it is committed. */
   readonly keyPrefix: string;
   readonly segments: readonly JsonObject[];
-  /** What the init segment says that belongs to them. */
-  readonly init: JsonObject;
+  /** What the init segment says that belongs to them; null when there are none: that goes with any. */
+  readonly init: JsonObject | null;
 }
+
+/** Which chunk of which rendition is there. */
+export type CommittedChunk = Pick<VideoChunkRecord, "renditionId" | "epoch" | "index">;
 
 /**
  * `taken`: another attempt committed this chunk. `mismatch`: the rendition's init segment is another one. `gone`: the
@@ -218,12 +221,25 @@ export class VideoRepository {
     return rows.map(toChunkRecord);
   }
 
+  /** As `chunks`, without what is in them: for whoever counts. */
+  async committedChunks(videoId: VideoId): Promise<readonly CommittedChunk[]> {
+    const rows = await this.#reader
+      .selectFrom("video_chunk")
+      .select(["rendition_id", "epoch", "chunk_index"])
+      .where("video_id", "=", videoId)
+      .orderBy("rendition_id")
+      .orderBy("epoch")
+      .orderBy("chunk_index")
+      .execute();
+    return rows.map(({ rendition_id: renditionId, epoch, chunk_index: index }) => ({ renditionId, epoch, index }));
+  }
+
   /**
    * Publishes a chunk, unless another attempt has. The first one sets the rendition's init; the rendition is `working`
    * from then on. Who does not know how it ended may ask again with the same arguments.
    */
   async commitChunk(chunk: NewChunk): Promise<ChunkOutcome> {
-    const init = canonicalJson(chunk.init);
+    const init = chunk.init && canonicalJson(chunk.init);
     const results = await this.#database.transactIf(this.#touch(chunk.videoId), [
       this.#insertChunk(chunk, init),
       this.#takeUp(chunk, init),
@@ -275,20 +291,21 @@ export class VideoRepository {
   }
 
   /**
-   * Lets a rendition be made anew, under `nextEpoch`: drops what there was of it, and the video is unfinished again. Gives
-   * the prefixes below which nothing is needed any more; undefined when `epoch` is no more.
+   * Lets a rendition be made anew, under `nextEpoch`: drops what there was of it, and the video is unfinished again. With
+   * `spec`, something else is made in its place, of a number of chunks that is not known yet. Gives the prefixes below which nothing is needed any more; undefined when `epoch` is no more.
    */
   async renewRendition(
-    rendition: RenditionEpoch & { nextEpoch: string },
+    rendition: RenditionEpoch & { nextEpoch: string; spec?: JsonObject },
   ): Promise<{ rendition: VideoRenditionRecord; keyPrefixes: readonly string[] } | undefined> {
-    const { videoId, nextEpoch } = rendition;
+    const { videoId, nextEpoch, spec } = rendition;
+    const changed = spec && { spec: JSON.stringify(spec), chunk_count: null };
     const drop = this.#writer
       .deleteFrom("video_chunk")
       .where((eb) => eb.and(keyOf(rendition)))
       .returning("key_prefix");
     const renew = this.#writer
       .updateTable("video_rendition")
-      .set({ epoch: nextEpoch, status: "waiting" satisfies RenditionStatus, init: null, error: null })
+      .set({ epoch: nextEpoch, status: "waiting" satisfies RenditionStatus, init: null, error: null, ...changed })
       .where((eb) => eb.and(keyOf(rendition)))
       .returningAll();
     const isCurrent = (eb: ExpressionBuilder<CatalogSchema, "video">) =>
@@ -391,7 +408,7 @@ export class VideoRepository {
     return { revision: eb("revision", "+", 1), updated_at_ms: this.#nowMs() };
   }
 
-  #insertChunk(chunk: NewChunk, init: string) {
+  #insertChunk(chunk: NewChunk, init: string | null) {
     // The types that PostgreSQL would not guess for a value that stands in a select.
     const columns = (eb: ExpressionBuilder<CatalogSchema, "video_rendition">) => [
       eb.ref("video_id").as("video_id"),
@@ -409,16 +426,16 @@ export class VideoRepository {
           .selectFrom("video_rendition")
           .select(columns)
           .where((eb) => eb.and(keyOf(chunk)))
-          .where((inner) => inner.or([inner("init", "is", null), inner("init", "=", init)])),
+          .where((inner) => inner.or([inner("init", "is", null), inner("init", "=", init ?? inner.ref("init"))])),
       )
       .onConflict((conflict) => conflict.columns(["video_id", "rendition_id", "epoch", "chunk_index"]).doNothing());
   }
 
-  #takeUp(chunk: NewChunk, init: string) {
+  #takeUp(chunk: NewChunk, init: string | null) {
     return this.#writer
       .updateTable("video_rendition")
       .set((eb) => ({
-        init: eb.fn.coalesce("init", eb.val(init)),
+        init: init === null ? eb.ref("init") : eb.fn.coalesce("init", eb.val(init)),
         status: sql<string>`case when status = 'waiting' then 'working' else status end`,
       }))
       .where((eb) => eb.and(keyOf(chunk)))
