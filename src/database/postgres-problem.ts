@@ -1,3 +1,4 @@
+import pg from "pg";
 import { DomainError, type ErrorCode } from "../core/errors.ts";
 
 // What an operator, or time, can do something about (postgresql.org/docs/current/errcodes-appendix.html): a whole class
@@ -24,9 +25,7 @@ const NO_CONNECTION_FREE = "timeout exceeded when trying to connect";
 
 /** The SQLSTATE that PostgreSQL answered with; undefined when the fault lies on the way there. */
 export function sqlStateOf(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  // Node's own codes are longer: ECONNREFUSED.
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  return thrown instanceof pg.DatabaseError ? thrown.code : undefined;
 }
 
 /** The error for callers; its cause keeps what PostgreSQL or the network said, and where. */
