@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { constants } from "node:fs";
 import { access, mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -17,26 +16,24 @@ export interface S3Server extends S3ConnectionOptions {
   close(): Promise<void>;
 }
 
-/** As much of s3rver, which has no types, as is used here. */
-interface S3rver {
-  run(): Promise<AddressInfo>;
-  close(): Promise<void>;
-}
-
-const ACCOUNT = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+const S3RVER = `
+  const S3rver = require("@20minutes/s3rver");
+  // It normalises paths other than S3 and MinIO do before it compares signatures; it still wants to know the key's name.
+  const options = { address: "127.0.0.1", port: 0, silent: true, allowMismatchedSignatures: true };
+  new S3rver({ ...options, directory: process.argv[1] }).run().then(({ port }) => console.log("port " + port + "."));
+`;
 
 /** The server from npm: it is always there, and knows no conditions. */
 export async function startS3rver(): Promise<S3Server> {
-  const S3rver = createRequire(import.meta.url)("@20minutes/s3rver") as new (options: object) => S3rver;
   const directory = await mkdtemp(join(tmpdir(), "headwater-s3rver-"));
-  // It normalises paths other than S3 and MinIO do before it compares signatures; it still wants to know the key's name.
-  const options = { address: "127.0.0.1", port: 0, silent: true, directory, allowMismatchedSignatures: true };
-  const server = new S3rver(options);
-  const { port } = await server.run();
-  return serverAt(port, ACCOUNT, async () => {
-    await server.close();
-    await rm(directory, { recursive: true, force: true });
+  // It makes the tokens of its lists by DES, which today's OpenSSL has only when asked.
+  const child = spawn(process.execPath, ["--openssl-legacy-provider", "-e", S3RVER, directory], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  const [, port] = await started(child, directory, /port (\d+)\./);
+  const account = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+  return serverAt(Number(port), account, () => stop(child, directory));
 }
 
 /** Where a MinIO is that can be started; undefined when this machine has none. */
@@ -64,16 +61,8 @@ export async function startMinio(program: string): Promise<S3Server> {
     env: { MINIO_ROOT_USER: account.accessKeyId, MINIO_ROOT_PASSWORD: account.secretAccessKey, HOME: directory },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const close = async () => {
-    child.kill("SIGKILL");
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    await rm(directory, { recursive: true, force: true });
-  };
-  await untilItSays(child, "API: ").catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
-  return serverAt(port, account, close);
+  await started(child, directory, /API: /);
+  return serverAt(port, account, () => stop(child, directory));
 }
 
 /** A new, empty bucket. */
@@ -102,15 +91,32 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function untilItSays({ stdout, stderr }: ChildProcess, words: string): Promise<void> {
+/** Resolves when it says so; ends it when it does not. */
+async function started(child: ChildProcess, directory: string, words: RegExp): Promise<RegExpMatchArray> {
+  try {
+    return await untilItSays(child, words);
+  } catch (error) {
+    await stop(child, directory);
+    throw error;
+  }
+}
+
+function untilItSays({ stdout, stderr }: ChildProcess, words: RegExp): Promise<RegExpMatchArray> {
   return new Promise((resolve, reject) => {
     let said = "";
     for (const stream of [stdout, stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         said = (said + text).slice(-10_000);
-        if (said.includes(words)) resolve();
+        const match = said.match(words);
+        if (match) resolve(match);
       });
     }
-    stdout?.on("close", () => reject(new Error(`it ended before it said "${words}":\n${said}`)));
+    stdout?.on("close", () => reject(new Error(`it ended before it said ${words}:\n${said}`)));
   });
+}
+
+async function stop(child: ChildProcess, directory: string): Promise<void> {
+  child.kill("SIGKILL");
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  await rm(directory, { recursive: true, force: true });
 }
