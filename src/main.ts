@@ -1,4 +1,5 @@
 import { startApp } from "./app/app.ts";
+import { type CommandOptions, migrate, moveCatalog } from "./app/catalog-commands.ts";
 import { loadConfig } from "./app/config.ts";
 import { renderHelp } from "./app/config-docs.ts";
 import { DomainError } from "./core/errors.ts";
@@ -7,9 +8,21 @@ import { openLog } from "./observe/log.ts";
 /** Longest orderly end; after that the process leaves with what is still open. */
 const CLOSE_LIMIT_MS = 9_000;
 
+/** What is done once, in place of a server, by the first argument. */
+const COMMANDS: Readonly<Record<string, (options: CommandOptions) => Promise<void>>> = {
+  migrate,
+  "move-catalog": moveCatalog,
+};
+
 try {
   if (process.argv.includes("--help")) {
     process.stdout.write(renderHelp());
+    process.exit(0);
+  }
+  const [, , name = "", ...rest] = process.argv;
+  const command = COMMANDS[name];
+  if (command) {
+    await runCommand(command, rest);
     process.exit(0);
   }
   const stopping = untilStopped();
@@ -34,6 +47,15 @@ try {
   const text = error instanceof DomainError ? error.message : String(error instanceof Error ? error.stack : error);
   process.stderr.write(`headwater: ${text}\n`);
   process.exitCode = 1;
+}
+
+async function runCommand(command: (options: CommandOptions) => Promise<void>, rest: readonly string[]) {
+  // Where to is said by the setting that a server would then be started with.
+  const argv = rest.map((argument) => argument.replace(/^--to(?=$|=)/, "--database-url"));
+  const config = await loadConfig({ argv, env: process.env, directory: process.cwd() });
+  const log = openLog({ level: "warn", format: "text" });
+  await command({ config, log: log.logger, say: (line) => process.stdout.write(`${line}\n`) });
+  log.close();
 }
 
 /** Resolves with the first signal to stop, which may come during the start. From then on a second one ends at once. */

@@ -12,6 +12,7 @@ import type { StreamRepository } from "../catalog/stream-repository.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
+import { Database } from "../database/database.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
 import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
@@ -74,8 +75,10 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   const { dataDir, host, publicUrl } = config.server;
   building.defer(await claimDataDir(dataDir));
 
-  const catalog = await Catalog.open({ dataDir, log, clock });
-  building.defer(() => catalog.close());
+  const { url, maxConnections: maxConnectionCount } = config.database;
+  const database = await Database.open({ dataDir, url, maxConnectionCount, log });
+  building.defer(() => database.close());
+  const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),

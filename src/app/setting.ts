@@ -155,6 +155,13 @@ export function webUrl(about: About): Setting<string | undefined> {
   );
 }
 
+/** The URL of a PostgreSQL database; undefined until set. Never shown: a password stands in it. */
+export function postgresUrl(about: About): Setting<string | undefined> {
+  const schema = z.url({ protocol: /^postgres(ql)?$/ });
+  const range = "a URL such as postgres://user:password@host:5432/database";
+  return setting({ schema, range, write: () => "(hidden)" }, undefined, { ...about, isSecret: true });
+}
+
 /** What a bearer token may hold (RFC 6750 §2.1); undefined until set. Never shown. */
 export function secret(about: About): Setting<string | undefined> {
   const schema = z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/);

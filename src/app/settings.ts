@@ -11,6 +11,7 @@ import {
   ladder,
   networks,
   port,
+  postgresUrl,
   type Setting,
   secret,
   sizeBytes,
@@ -36,6 +37,12 @@ const SETTINGS = {
       doc: "Where viewers reach this server, when that is not the address it binds: behind a proxy, for instance.",
       variable: "HEADWATER_PUBLIC_URL",
     }),
+  },
+  database: {
+    url: postgresUrl({
+      doc: "PostgreSQL database for catalog and jobs, in place of the file in the data directory. docs/database.md says how to move.",
+    }),
+    maxConnections: count(10, 1, 1000, { doc: "Connections to PostgreSQL, for each process." }),
   },
   http: {
     port: port(8080, { doc: "Port of studio, API and media." }),

@@ -193,7 +193,7 @@ onEach("runs the missing steps of each list, once, all or none", async (t, place
       },
     },
   };
-  await assert.rejects(database.migrate(grown), refusedWith("UNAVAILABLE", /no$/));
+  await assert.rejects(database.migrate(grown), /no$/);
   const { "0004-fails": _, ...steps } = grown.steps;
   assert.deepEqual(await database.migrate({ ...grown, steps }), ["0003-more"], "its table was not left behind");
   await assert.rejects(database.migrate(ITEMS), refusedWith("UNAVAILABLE", /newer Headwater/));

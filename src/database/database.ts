@@ -3,7 +3,7 @@ import { type Compilable, type InferResult, Kysely } from "kysely";
 import type { Logger } from "../core/logger.ts";
 import { EmbeddedEngine } from "./embedded-engine.ts";
 import type { Engine, EngineKind } from "./engine.ts";
-import type { MigrationList } from "./migrations.ts";
+import { type MigrationList, runMigrations } from "./migrations.ts";
 import { PostgresEngine } from "./postgres-engine.ts";
 
 type RowsOf<Queries extends readonly Compilable[]> = { readonly [Index in keyof Queries]: InferResult<Queries[Index]> };
@@ -30,7 +30,7 @@ export interface DatabaseOptions {
  * The engine below the catalog and the job queue: a SQLite file, or PostgreSQL. Several processes may have the same one
  * open. Its errors are DomainErrors; UNAVAILABLE ones pass: the database works again when what stood in the way is gone.
  */
-export class Database {
+export class Database implements AsyncDisposable {
   readonly kind: EngineKind;
   readonly #engine: Engine;
   readonly #log: Logger;
@@ -80,14 +80,26 @@ export class Database {
 
   /** Brings a room's tables up to date; gives the names of the steps that it took. Processes may call it at once. */
   async migrate(list: MigrationList): Promise<readonly string[]> {
-    const steps = await this.#engine.migrate(list);
+    const steps = await this.exclusively((transaction) => runMigrations(transaction, list, this.#engine.types));
     if (steps.length > 0) this.#log.info({ steps }, "database migrated");
     return steps;
+  }
+
+  /**
+   * For setting up, with nobody served meanwhile: runs `run` in one transaction, which is undone when it throws. No other
+   * process comes in here before it ends.
+   */
+  exclusively<Result>(run: (transaction: Kysely<unknown>) => Promise<Result>): Promise<Result> {
+    return this.#engine.exclusively(run);
   }
 
   /** Resolves when it can be read and written; throws why not. */
   check(): Promise<void> {
     return this.#engine.check();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Commits what was handed in and lets go of everything. */

@@ -13,16 +13,8 @@ import {
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Engine } from "./engine.ts";
-import { type MigrationList, runMigrations, SQLITE_TYPES } from "./migrations.ts";
-import {
-  asKyselyDatabase,
-  openForReading,
-  openForWriting,
-  StatementRunner,
-  sqliteProblemOf,
-  toDomainError,
-  translated,
-} from "./sqlite.ts";
+import { SQLITE_TYPES } from "./migrations.ts";
+import { asKyselyDatabase, openForReading, openForWriting, StatementRunner, translated } from "./sqlite.ts";
 import type { Unit, UnitResult } from "./statement.ts";
 import { unitDialect } from "./unit-dialect.ts";
 import { Writer } from "./writer.ts";
@@ -32,6 +24,7 @@ const FILE_NAME = "catalog.sqlite";
 /** A SQLite file, read on this thread and written by one of its own. */
 export class EmbeddedEngine implements Engine {
   readonly kind = "sqlite";
+  readonly types = SQLITE_TYPES;
   readonly reader: Dialect;
   readonly writer: Dialect;
   readonly #path: string;
@@ -63,13 +56,11 @@ export class EmbeddedEngine implements Engine {
   }
 
   /** Its transaction takes the file's write lock before it looks, so a second process finds the first one's work. */
-  async migrate(list: MigrationList): Promise<readonly string[]> {
+  async exclusively<Result>(run: (transaction: Kysely<unknown>) => Promise<Result>): Promise<Result> {
     const dialect = new EmbeddedDialect({ database: async () => asKyselyDatabase(openForWriting(this.#path)) });
     const db = new Kysely<unknown>({ dialect });
     try {
-      return await db.transaction().execute((transaction) => runMigrations(transaction, list, SQLITE_TYPES));
-    } catch (error) {
-      throw migrationProblem(this.#path, error);
+      return await db.transaction().execute(run);
     } finally {
       await db.destroy();
     }
@@ -96,15 +87,6 @@ async function makeFile(dataDir: string, path: string): Promise<void> {
     const code = problem instanceof Error && "code" in problem ? problem.code : problem;
     throw new DomainError("DATA_DIR_UNWRITABLE", `${dataDir} cannot be written (${code})`, { cause: problem });
   }
-}
-
-function migrationProblem(path: string, error: unknown): DomainError {
-  if (error instanceof DomainError) return error;
-  const problem = sqliteProblemOf(error);
-  if (problem.resultCode !== undefined) return toDomainError(problem);
-  return new DomainError("UNAVAILABLE", `${path} cannot be used, it may be of a newer Headwater: ${problem.message}`, {
-    cause: error,
-  });
 }
 
 /** Kysely's dialect, but for what SQLite can do and it does not count on. */

@@ -1,5 +1,5 @@
-import type { Dialect } from "kysely";
-import type { MigrationList } from "./migrations.ts";
+import type { Dialect, Kysely } from "kysely";
+import type { ColumnTypes } from "./migrations.ts";
 import type { Unit, UnitResult } from "./statement.ts";
 
 /** The two databases that Headwater knows. */
@@ -14,8 +14,13 @@ export interface Engine {
   readonly writer: Dialect;
   /** Resolves when the unit is on disk. */
   commit(unit: Unit): Promise<UnitResult>;
-  /** The names of the steps that were missing and were run; no other process runs any meanwhile. */
-  migrate(list: MigrationList): Promise<readonly string[]>;
+  /** How its tables are defined. */
+  readonly types: ColumnTypes;
+  /**
+   * Runs `run` in one transaction, which is undone when it throws; meanwhile no other process is in here, and on SQLite
+   * none writes.
+   */
+  exclusively<Result>(run: (transaction: Kysely<unknown>) => Promise<Result>): Promise<Result>;
   /** Resolves when it can be read and written; throws why not. */
   check(): Promise<void>;
   /** Commits what was handed in and lets go of everything. */

@@ -1,5 +1,6 @@
 import { type ColumnDataType, type CreateTableBuilder, type Kysely, type RawBuilder, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { DomainError } from "../core/errors.ts";
 
 /** What differs between the databases that one list of steps is run on. */
 export interface ColumnTypes {
@@ -56,6 +57,15 @@ export async function runMigrations(
     migrationLockTableName: `${table}_lock`,
   });
   const { error, results = [] } = await migrator.migrateToLatest();
-  if (error) throw error;
+  if (error) throw migrationProblem(error);
   return results.map((result) => result.migrationName);
+}
+
+function migrationProblem(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : "";
+  // The only word by which Kysely tells steps that it does not know from those that failed.
+  if (!message.startsWith("corrupted migrations")) return error;
+  return new DomainError("UNAVAILABLE", `the database cannot be used, it may be of a newer Headwater: ${message}`, {
+    cause: error,
+  });
 }

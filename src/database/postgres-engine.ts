@@ -12,7 +12,7 @@ import pg from "pg";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Engine } from "./engine.ts";
-import { type MigrationList, POSTGRES_TYPES, runMigrations } from "./migrations.ts";
+import { POSTGRES_TYPES } from "./migrations.ts";
 import { postgresProblem, sqlStateOf } from "./postgres-problem.ts";
 import type { Statement, StatementResult, Unit, UnitResult } from "./statement.ts";
 import { unitDialect } from "./unit-dialect.ts";
@@ -30,9 +30,9 @@ const IDLE_TRANSACTION_LIMIT_MS = 10_000;
 /** Units that PostgreSQL gave up for another's sake are tried so often. */
 const MAX_ATTEMPT_COUNT = 6;
 const RETRY_DELAY_MS = 10;
-/** Any number: whoever migrates a Headwater takes this lock. */
-const MIGRATION_LOCK = 4_871_337_190;
-const MIGRATION_LOCK_LIMIT_MS = 60_000;
+/** Any number: whoever sets a Headwater up takes this lock. */
+const EXCLUSIVE_LOCK = 4_871_337_190;
+const LOCK_LIMIT_MS = 60_000;
 
 const INT8 = 20;
 const NUMERIC = 1700;
@@ -52,6 +52,7 @@ export interface PostgresOptions {
 /** A PostgreSQL database, over a pool that connects anew after the server was away. */
 export class PostgresEngine implements Engine {
   readonly kind = "postgres";
+  readonly types = POSTGRES_TYPES;
   readonly reader: Dialect;
   readonly writer: Dialect;
   readonly #options: PostgresOptions;
@@ -96,18 +97,18 @@ export class PostgresEngine implements Engine {
     }
   }
 
-  /** The lock that its transaction holds keeps other processes out, whatever they are about to migrate. */
-  async migrate(list: MigrationList): Promise<readonly string[]> {
+  /** The lock that its transaction holds keeps other processes out. */
+  async exclusively<Result>(run: (transaction: Kysely<unknown>) => Promise<Result>): Promise<Result> {
     const pool = openPool(this.#options.log, { connectionString: this.#options.url, max: 1 });
-    const db = new Kysely<unknown>({ dialect: new MigrationDialect({ pool }) });
+    const db = new Kysely<unknown>({ dialect: new ExclusiveDialect({ pool }) });
     try {
       return await db.transaction().execute(async (transaction) => {
-        await sql`select set_config('lock_timeout', ${String(MIGRATION_LOCK_LIMIT_MS)}, true)`.execute(transaction);
-        await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction);
-        return runMigrations(transaction, list, POSTGRES_TYPES);
+        await sql`select set_config('lock_timeout', ${String(LOCK_LIMIT_MS)}, true)`.execute(transaction);
+        await sql`select pg_advisory_xact_lock(${sql.lit(EXCLUSIVE_LOCK)})`.execute(transaction);
+        return run(transaction);
       });
     } catch (error) {
-      throw migrationProblem(error);
+      throw postgresProblem(error);
     } finally {
       await db.destroy();
     }
@@ -204,29 +205,20 @@ function isGivenUp(error: unknown): boolean {
   return error instanceof DomainError && ["40001", "40P01"].includes(String(error.details.sqlState));
 }
 
-function migrationProblem(error: unknown): DomainError {
-  const isAnswer = sqlStateOf(error) !== undefined || (error instanceof Error && "code" in error);
-  if (isAnswer || error instanceof DomainError) return postgresProblem(error);
-  const message = error instanceof Error ? error.message : String(error);
-  return new DomainError("UNAVAILABLE", `the database cannot be used, it may be of a newer Headwater: ${message}`, {
-    cause: error,
-  });
-}
-
 const LANGUAGE: Omit<Dialect, "createDriver"> = {
   createAdapter: () => new PostgresAdapter(),
   createIntrospector: (db) => new PostgresIntrospector(db),
   createQueryCompiler: () => new PostgresQueryCompiler(),
 };
 
-class MigrationDialect extends PostgresDialect {
+class ExclusiveDialect extends PostgresDialect {
   override createAdapter(): PostgresAdapter {
-    return new MigrationAdapter();
+    return new ExclusiveAdapter();
   }
 }
 
-/** The transaction's own lock is there already; a session's would stay when a step fails. */
-class MigrationAdapter extends PostgresAdapter {
+/** Kysely's Migrator would take a lock of the session, which stays when a step fails; ours is there already. */
+class ExclusiveAdapter extends PostgresAdapter {
   override async acquireMigrationLock(): Promise<void> {}
   override async releaseMigrationLock(): Promise<void> {}
 }
