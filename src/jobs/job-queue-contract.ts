@@ -72,19 +72,17 @@ const untilAborted = (signal: AbortSignal) =>
 
 const unavailable = (problem: unknown) => problem instanceof DomainError && problem.code === "UNAVAILABLE";
 
-/**
- * The tests that every JobQueue passes. `makePlace` gives an empty queue at each call, gone with its test; `hasServer`
- * says that there is something behind it that can go away.
- */
-export function testJobQueue(
-  title: string,
-  { hasServer, makePlace }: { hasServer: boolean; makePlace: (t: TestContext) => Promise<QueuePlace> },
-): void {
-  const open = async (t: TestContext, options: Parameters<QueuePlace["open"]>[0] = {}) => {
-    const place = await makePlace(t);
-    const queue = await place.open({ leaseMs: LEASE_MS, ...options });
-    return { place, queue };
-  };
+type MakePlace = (t: TestContext) => Promise<QueuePlace>;
+
+async function openPlace(t: TestContext, makePlace: MakePlace, options: Parameters<QueuePlace["open"]>[0] = {}) {
+  const place = await makePlace(t);
+  const queue = await place.open({ leaseMs: LEASE_MS, ...options });
+  return { place, queue };
+}
+
+/** The tests that every JobQueue passes. `makePlace` gives an empty queue at each call, gone with its test. */
+export function testJobQueue(title: string, makePlace: MakePlace): void {
+  const open = (t: TestContext, options?: Parameters<QueuePlace["open"]>[0]) => openPlace(t, makePlace, options);
 
   describe(title, { concurrency: 4 }, () => {
     test("keeps a job as it was added", LIMIT, async (t) => {
@@ -495,12 +493,21 @@ export function testJobQueue(
         (job) => job === undefined,
       );
     });
+  });
+}
 
-    if (!hasServer) return;
+/** What one on a server passes beside: each place has a server of its own, which comes and goes. */
+export function testJobQueueOutages(title: string, makePlace: MakePlace): void {
+  const open = async (t: TestContext, options?: Parameters<QueuePlace["open"]>[0]) => {
+    const { place, queue } = await openPlace(t, makePlace, options);
+    const { server } = place;
+    assert.ok(server);
+    return { place, queue, server };
+  };
+
+  describe(title, { concurrency: 4 }, () => {
     test("goes on when the server behind it was away, and fails at once meanwhile", LIMIT, async (t) => {
-      const { place, queue } = await open(t, { leaseMs: 4_000 });
-      const { server } = place;
-      assert.ok(server);
+      const { queue, server } = await open(t, { leaseMs: 4_000 });
       const [begun, goOn] = [gate(), gate()];
       const long = async ({ report }: JobAttempt) => {
         begun.open();
@@ -528,22 +535,27 @@ export function testJobQueue(
       assert.deepEqual((await untilState(queue, next ?? "", "completed")).result, { echo: true });
     });
 
-    test("is closed in time while the server behind it is away, and leaves nothing running", LIMIT, async (t) => {
-      const { place, queue } = await open(t);
-      const begun = gate();
-      const hold = async ({ signal }: JobAttempt) => {
-        begun.open();
-        return untilAborted(signal);
-      };
-      queue.work({ handlers: { hold }, concurrency: 1 });
-      const jobId = await queue.add({ kind: "hold", data: {} });
-      await begun.opened;
-      await place.server?.stop();
-      await queue.close();
-      await place.server?.start();
-      const second = await place.open({ leaseMs: LEASE_MS });
-      second.work({ handlers: { hold: async () => ({ by: "the next" }) }, concurrency: 1 });
-      assert.deepEqual((await untilState(second, jobId, "completed")).result, { by: "the next" });
-    });
+    for (const isBack of [false, true]) {
+      const when = isBack ? "has just come back" : "is away";
+      test(`is closed in time when the server behind it ${when}, and leaves nothing running`, LIMIT, async (t) => {
+        const { place, queue, server } = await open(t);
+        const begun = gate();
+        const hold = async ({ signal }: JobAttempt) => {
+          begun.open();
+          return untilAborted(signal);
+        };
+        queue.work({ handlers: { hold }, concurrency: 1 });
+        const jobId = await queue.add({ kind: "hold", data: {} });
+        await begun.opened;
+        await server.stop();
+        await assert.rejects(queue.check(), unavailable);
+        if (isBack) await server.start();
+        await queue.close();
+        if (!isBack) await server.start();
+        const second = await place.open({ leaseMs: LEASE_MS });
+        second.work({ handlers: { hold: async () => ({ by: "the next" }) }, concurrency: 1 });
+        assert.deepEqual((await untilState(second, jobId, "completed")).result, { by: "the next" });
+      });
+    }
   });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { placeAt } from "../../../test/support/job-queues.ts";
 import { RedisServer } from "../../../test/support/redis-server.ts";
-import { type QueuePlace, testJobQueue } from "../job-queue-contract.ts";
+import { type QueuePlace, testJobQueue, testJobQueueOutages } from "../job-queue-contract.ts";
 
 async function makePlace(t: TestContext): Promise<QueuePlace> {
   const redis = await RedisServer.start();
@@ -11,4 +11,5 @@ async function makePlace(t: TestContext): Promise<QueuePlace> {
   return placeAt(t, target, { server, release: () => redis[Symbol.asyncDispose]() });
 }
 
-testJobQueue("the job queue on Redis", { hasServer: true, makePlace });
+testJobQueue("the job queue on Redis", makePlace);
+testJobQueueOutages("the job queue on a Redis that goes away", makePlace);

@@ -98,8 +98,11 @@ export class BullmqWorker implements JobWorker {
       this.#forgetCancelled(job).catch((error: unknown) => log.warn({ err: error }, "a job was not forgotten"));
     });
     subscriber.on("message", (_channel, jobId) => this.#running.get(jobId)?.stop("cancelled"));
-    subscriber.subscribe(cancelled.channel).catch((error: unknown) => {
-      if (!this.#isClosing) log.warn({ err: error }, "the worker does not hear of cancelled jobs");
+    // ioredis' own subscribing anew is a promise that nobody holds: when it fails it would end the process.
+    subscriber.on("ready", () => {
+      subscriber.subscribe(cancelled.channel).catch((error: unknown) => {
+        if (!this.#isClosing) log.warn({ err: error }, "the worker does not hear of cancelled jobs");
+      });
     });
   }
 

@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -14,14 +14,30 @@ export interface RedisConnectionOptions {
   readonly log: Logger;
 }
 
+/**
+ * ioredis (6.0) says nothing when it is closed between two attempts to connect, and BullMQ waits for its word before it
+ * closes anything else. As if it had not begun to connect, it does say it. So does every connection that is made of it.
+ */
+function talkative(redis: Redis): Redis {
+  const disconnect = redis.disconnect.bind(redis);
+  const duplicate = redis.duplicate.bind(redis);
+  return Object.assign(redis, {
+    disconnect(reconnect = false) {
+      if (!reconnect && redis.status === "reconnecting") redis.status = "wait";
+      disconnect(reconnect);
+    },
+    duplicate: (override?: Partial<RedisOptions>) => talkative(duplicate(override) as Redis),
+  });
+}
+
 /** A connection that outlives Redis' absence: it connects anew by itself, and says so once each way. */
 export function connectRedis({ url, patience, log }: RedisConnectionOptions): Redis {
   const redis = new Redis(url, {
-    lazyConnect: true,
+    autoResubscribe: false,
     connectTimeout: ANSWER_LIMIT_MS,
     retryStrategy: (tryCount) => Math.min(LONGEST_RECONNECT_DELAY_MS, 50 * 2 ** tryCount),
     ...(patience === "ask"
-      ? { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: ANSWER_LIMIT_MS }
+      ? { lazyConnect: true, maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: ANSWER_LIMIT_MS }
       : { maxRetriesPerRequest: null }),
   });
   let isAway = false;
@@ -34,7 +50,7 @@ export function connectRedis({ url, patience, log }: RedisConnectionOptions): Re
     if (isAway) log.info({}, "Redis answers again");
     isAway = false;
   });
-  return redis;
+  return talkative(redis);
 }
 
 /** What `ask` resolves with; UNAVAILABLE when it fails or does not answer in time. */
