@@ -1,4 +1,5 @@
-import type { PackagingOptions, Presentation, StoredExtras } from "../presentation.ts";
+import { ticksToMs } from "../../media/timebase.ts";
+import { completeSegments, type PackagingOptions, type Presentation, type StoredExtras } from "../presentation.ts";
 import { type Element, element } from "./xml.ts";
 
 /** A player fetches the MPD, then the chunk: one part more behind the edge than an LL-HLS player (docs/adr/0016). */
@@ -18,10 +19,31 @@ export function targetLatencyMs({ options, partTargetMs }: Presentation): number
   );
 }
 
-/** How much earlier than its end a segment can be asked for: as soon as its first chunk is there. */
-export function availabilityTimeOffsetS({ options, partTargetMs }: Presentation): number | undefined {
-  const offsetMs = options.segmentTargetMs - partTargetMs;
-  return options.isLowLatency && offsetMs > 0 ? Number((offsetMs / 1000).toFixed(3)) : undefined;
+/**
+ * How much earlier than its end a segment can be asked for: as soon as its first chunk is there. It must be less than a
+ * segment lasts, so a publisher whose GOPs make segments shorter than was configured gets less.
+ */
+export function availabilityTimeOffsetS(presentation: Presentation): number | undefined {
+  const { options, partTargetMs } = presentation;
+  const usualMs = options.segmentTargetMs - partTargetMs;
+  if (!options.isLowLatency || usualMs <= 0) return undefined;
+  const shortestMs = shortestSegmentMs(presentation);
+  // Steps of a tenth of a second: jitter must not make another MPD of it.
+  const lessMs = Math.floor(Math.max(shortestMs - partTargetMs, shortestMs / 2) / 100) * 100;
+  return Number((Math.max(usualMs < shortestMs ? usualMs : lessMs, 100) / 1000).toFixed(3));
+}
+
+/** Of the lead's whole segments, without those that their period's end cut short. */
+function shortestSegmentMs({ renditions, options }: Presentation): number {
+  const [lead] = renditions;
+  if (!lead) return options.segmentTargetMs;
+  const complete = completeSegments(lead).filter(
+    ({ period, isGap }, index, all) => !isGap && all[index + 1]?.period === period,
+  );
+  return Math.min(
+    options.segmentTargetMs,
+    ...complete.map(({ duration, init }) => ticksToMs(duration, init.timescale)),
+  );
 }
 
 /** How soon a player looks for news: each part when it follows closely, each segment when it does not. */

@@ -110,6 +110,19 @@ describe("renderMpd", () => {
     );
   });
 
+  it("offers a segment before its end by less than it lasts, when GOPs make segments short", () => {
+    for (const [segmentMs, offset] of [
+      [2000, "1.5"],
+      [1600, "1.5"],
+      [1400, "0.9"],
+      [600, "0.3"],
+    ] as const) {
+      const presentation = new ScriptedPresentation({ renditions: STEREO });
+      for (let count = 0; count < 4; count++) presentation.addSegment(segmentMs);
+      assert.match(mpd(presentation), new RegExp(`availabilityTimeOffset="${offset}"`), `${segmentMs} ms`);
+    }
+  });
+
   it("keeps to the plain live profile, complete segments and no chunk attribute without low latency", () => {
     const presentation = new ScriptedPresentation({
       renditions: [{ id: "source", format: { ...H264, frameRate: undefined }, frameRate: 29.9701 }],

@@ -46,7 +46,7 @@ describe("the MPD of any stream", () => {
           );
           for (const uri of objectUris(observed).segments) assert.ok(listed.has(uri), uri);
         });
-        // A stream whose segments are all cut short is no reason for another offset: D20 judges the usual one.
+        // Where every segment was cut short by its period's end, nothing tells what is usual: D20 cannot be kept.
         assert.deepEqual(
           conformance.violations.rules.filter((rule) => rule !== "D20"),
           [],
