@@ -57,6 +57,11 @@ export class ViewerLoad {
     return (await this.process.ask("figures")) as ViewerFigures;
   }
 
+  /** Renditions of viewers that have not seen their first list, or have more than one part waiting. */
+  async countBehind(): Promise<number> {
+    return (await this.process.ask("countBehind")) as number;
+  }
+
   end(): Promise<void> {
     return this.process.end();
   }

@@ -98,6 +98,10 @@ class RenditionViewer {
     this.#reload("");
   }
 
+  get isBehind(): boolean {
+    return this.#newest === undefined || this.#wanted.length > 1;
+  }
+
   #reload(query: string): void {
     const path = `${this.#directory}playlist.m3u8${query && `?${query}`}`;
     this.#playlist.ask(requestFor(this.#port, path), isUnknownList, (answer) => this.#onPlaylist(answer));
@@ -143,11 +147,13 @@ class RenditionViewer {
   }
 }
 
+const viewers: RenditionViewer[] = [];
+
 async function addViewers({ port, playlistPaths, count, perSecond }: AddViewers): Promise<void> {
   const [video = "", audio] = playlistPaths;
   for (let done = 0; done < count; done++) {
-    new RenditionViewer(port, video, "video");
-    if (audio) new RenditionViewer(port, audio, "audio");
+    viewers.push(new RenditionViewer(port, video, "video"));
+    if (audio) viewers.push(new RenditionViewer(port, audio, "audio"));
     viewerCount += 1;
     if (done % Math.ceil(perSecond / 50) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -175,6 +181,10 @@ function addStaticViewers({ port, count, playlistPath, partPaths }: StaticFiles)
       });
     }
   }, STATIC_TURN_MS);
+}
+
+function countBehind(): number {
+  return viewers.filter(({ isBehind }) => isBehind).length;
 }
 
 /** What was counted since it was asked before. */
@@ -209,4 +219,4 @@ function figures(): ViewerFigures {
   return counted;
 }
 
-serveLoad({ addViewers, addStaticViewers, figures });
+serveLoad({ addViewers, addStaticViewers, countBehind, figures });
