@@ -8,10 +8,10 @@ const MIN_PARTS = 2;
 const MAX_SEGMENTS = 3;
 const PLAIN_DELAY_SEGMENTS = 3;
 /**
- * Shaka (5.2) begins so long before the end of what is there of a stored video, and lets nobody go beyond that: enough for
- * those who come when it has just become playable to begin at its beginning (docs/adr/0023).
+ * Shaka (5.2) begins so long before the end of what is there of a stored video: those who come when it has just become
+ * playable begin at its beginning. Not longer than the 10 s that it buffers, or it would wait there (docs/adr/0023).
  */
-export const GROWING_DELAY_MS = 30_000;
+export const GROWING_DELAY_MS = 8_000;
 
 export function targetLatencyMs({ options, partTargetMs }: Presentation): number {
   return Math.round(

@@ -1,4 +1,4 @@
-import type { Presentation, StoredExtras } from "../presentation.ts";
+import type { Presentation } from "../presentation.ts";
 import { GROWING_DELAY_MS, minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
 import { type ListedPeriod, listedPeriods, periodElement } from "./period.ts";
 import { durationText, instantText } from "./time-text.ts";
@@ -57,22 +57,9 @@ function dynamicAttributes(presentation: Presentation, periods: readonly ListedP
     availabilityStartTime: instantText(presentation.availabilityStartMs),
     publishTime: instantText(publishTimeMs),
     minimumUpdatePeriod: durationText(minimumUpdateMs(presentation)),
-    ...(presentation.stored
-      ? growingAttributes(presentation.stored)
-      : {
-          timeShiftBufferDepth: durationText(timeShiftBufferMs(presentation, periods)),
-          suggestedPresentationDelay: durationText(targetLatencyMs(presentation)),
-        }),
-  };
-}
-
-/**
- * Of a stored video that is still being made: a recording in progress, whose end is known. Nothing is ever taken away.
- */
-function growingAttributes({ durationMs }: StoredExtras) {
-  return {
-    mediaPresentationDuration: durationText(durationMs),
-    suggestedPresentationDelay: durationText(GROWING_DELAY_MS),
+    // Of a stored video nothing is ever taken away.
+    timeShiftBufferDepth: presentation.stored ? undefined : durationText(timeShiftBufferMs(presentation, periods)),
+    suggestedPresentationDelay: durationText(presentation.stored ? GROWING_DELAY_MS : targetLatencyMs(presentation)),
   };
 }
 

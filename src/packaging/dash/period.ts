@@ -50,14 +50,13 @@ export function periodElement(
   { before, listedPeriod, next }: PeriodPlace,
   utcTiming: Element,
 ): Element {
-  const { startMs, endMs, listed } = listedPeriod;
-  const endsEarly = next ? next.startMs - endMs > MAX_SEAM_MS : presentation.isEnded;
+  const { startMs, listed } = listedPeriod;
   return element(
     "Period",
     {
       id: periodId(listedPeriod),
       start: durationText(startMs),
-      duration: endsEarly ? durationText(endMs - startMs) : undefined,
+      duration: durationOf(presentation, listedPeriod, next),
     },
     [
       ...adaptationSets(presentation, listed, before, utcTiming),
@@ -65,6 +64,17 @@ export function periodElement(
       presentation.stored && imageSet(presentation.stored),
     ],
   );
+}
+
+/** Said of what ends before the next begins, and of a stored video, whose end is known before it is made. */
+function durationOf(
+  { isEnded, stored }: Presentation,
+  { startMs, endMs }: ListedPeriod,
+  next: ListedPeriod | undefined,
+): string | undefined {
+  if (stored && !isEnded) return durationText(Math.max(stored.durationMs, endMs));
+  const endsEarly = next ? next.startMs - endMs > MAX_SEAM_MS : isEnded;
+  return endsEarly ? durationText(endMs - startMs) : undefined;
 }
 
 /** With the guess for an open segment: the MPD then changes with segments, not with every part. */
