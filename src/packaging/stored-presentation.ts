@@ -7,7 +7,7 @@ const MAX_LAG_MS = 30_000;
 
 /**
  * A stored video as playlists see it: everything from the beginning, on its own clock. Offered is what a player may change
- * between at will (docs/adr/0026); the others can be fetched by those who know of them.
+ * between at will (docs/adr/0027); the others can be fetched by those who know of them.
  */
 export class StoredPresentation implements Presentation {
   /** Each rendition has its own: `Rendition.stored`. */

@@ -9,7 +9,7 @@ const MAX_SEGMENTS = 3;
 const PLAIN_DELAY_SEGMENTS = 3;
 /**
  * Shaka (5.2) begins so long before the end of what is there of a stored video: those who come when it has just become
- * playable begin at its beginning. Not longer than the 10 s that it buffers, or it would wait there (docs/adr/0026).
+ * playable begin at its beginning. Not longer than the 10 s that it buffers, or it would wait there (docs/adr/0027).
  */
 export const GROWING_DELAY_MS = 8_000;
 
