@@ -116,6 +116,16 @@ describe("which rungs there are", { concurrency: 2 }, () => {
     assert.deepEqual(Object.fromEntries(resolutions), { source: "640x360", "240p": "426x240" });
   });
 
+  test("no audio rung where the source's own AAC has no more bits", async () => {
+    const qualities = ["360p", "240p"];
+    const options = { seconds: 4, audioBitrate: "96k" };
+    const { presentation } = await broadcast(options, { reconnect_window_ms: 0, qualities });
+    assert.deepEqual(idsOf(presentation), ["240p", "360p", "audio_source", "source"]);
+    for (const { attributes } of presentation.multivariant.variants) {
+      assert.equal(attributes.get("AUDIO"), '"audio_source"');
+    }
+  });
+
   test("one of the source's own size when it is smaller than the lowest of the ladder", async () => {
     const { presentation } = await broadcast({ seconds: 4, size: "320x180" }, { reconnect_window_ms: 0 });
     const low = rendition(presentation, "low");

@@ -38,6 +38,33 @@ test("DASH players go on from one Period to a connected one when the encoder ret
   await second.stop();
 });
 
+test("DASH players go on when a rung leaves its Period for a while and joins it again", async () => {
+  const stream = await server.createStream({ qualities: ["240p"], reconnect_window_ms: 0 });
+  await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360" });
+  await stream.until("live", soon());
+  await untilPlaylist(stream.hlsUrl, "240p", ({ complete }) => complete.length >= 3, soon());
+  const handles = [await players.playDash(stream.dashUrl), await players.playShaka(stream.dashUrl)];
+  for (const handle of handles) await handle.until(({ decodedFrames }) => decodedFrames > 50, soon(60));
+  const { pid } = await server.untilLogged(
+    ({ msg, streamId }) => msg === "ladder encoder started" && streamId === stream.id,
+    soon(),
+  );
+  process.kill(Number(pid), "SIGKILL");
+  await untilPlaylist(stream.hlsUrl, "240p", ({ complete }) => hasJoinedAgain(complete), soon());
+  const goals = handles.map(({ report }) => report.decodedFrames + 100);
+  for (const [index, handle] of handles.entries()) {
+    const { fatal } = await handle.until(({ decodedFrames }) => decodedFrames > (goals[index] ?? 0), soon(60));
+    assert.deepEqual(fatal, [], JSON.stringify(handle.report));
+  }
+  await publisher.stop();
+});
+
+/** Two segments behind a gap. */
+function hasJoinedAgain(complete: readonly { isGap: boolean }[]): boolean {
+  const at = complete.findLastIndex(({ isGap }) => isGap);
+  return at >= 0 && complete.length - at > 2;
+}
+
 /** A whole segment behind a discontinuity. */
 function hasReturned(complete: readonly { hasDiscontinuity: boolean; isGap: boolean }[]): boolean {
   const at = complete.findIndex(({ hasDiscontinuity }) => hasDiscontinuity);

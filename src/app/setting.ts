@@ -162,6 +162,24 @@ export function postgresUrl(about: About): Setting<string | undefined> {
   return setting({ schema, range, write: () => "(hidden)" }, undefined, { ...about, isSecret: true });
 }
 
+/** Where a Redis server is, often with its password; undefined until set. Never shown. */
+export function redisUrl(about: About): Setting<string | undefined> {
+  const schema = z.url({ protocol: /^rediss?$/ });
+  const range = "a URL such as redis://user:password@host:6379/0 (rediss:// for TLS)";
+  return setting({ schema, range, write: () => "(hidden)" }, undefined, { ...about, isSecret: true });
+}
+
+/** A line of text; undefined until set. */
+export function optionalText(about: About): Setting<string | undefined> {
+  const schema = z.string().min(1);
+  return setting({ schema, range: "a text that is not empty", write: (line) => line ?? "" }, undefined, about);
+}
+
+/** What another service gave out to be kept to oneself; undefined until set. Never shown. */
+export function password(about: About): Setting<string | undefined> {
+  return { ...optionalText(about), write: () => "(hidden)", isSecret: true };
+}
+
 /** What a bearer token may hold (RFC 6750 §2.1); undefined until set. Never shown. */
 export function secret(about: About): Setting<string | undefined> {
   const schema = z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/);

@@ -10,8 +10,11 @@ import {
   durationMs,
   ladder,
   networks,
+  optionalText,
+  password,
   port,
   postgresUrl,
+  redisUrl,
   type Setting,
   secret,
   sizeBytes,
@@ -43,6 +46,26 @@ const SETTINGS = {
       doc: "PostgreSQL database for catalog and jobs, in place of the file in the data directory. docs/database.md says how to move.",
     }),
     maxConnections: count(10, 1, 1000, { doc: "Connections to PostgreSQL, for each process." }),
+  },
+  redis: {
+    url: redisUrl({
+      doc: "Redis server that keeps the queue of jobs, in place of a table in the database. Its `maxmemory-policy` must be `noeviction`.",
+    }),
+  },
+  jobs: {
+    worker: toggle(true, {
+      doc: "The server starts a worker beside it as soon as there is work. `false` leaves all work to workers that are started with `npm start -- worker`.",
+    }),
+    concurrency: count(0, 0, 256, {
+      doc: "Jobs that a worker encodes at once; 0 is one less than the machine has processor cores, and at least one.",
+    }),
+    leaseMs: durationMs("15s", "2s", "10min", {
+      doc: "A worker that has not been heard of for so long has lost its jobs, and another takes them over.",
+    }),
+    retentionMs: durationMs("168h", "1min", "8760h", { doc: "How long jobs that ended can still be looked at." }),
+    retentionCount: count(1000, 0, 100_000, {
+      doc: "Jobs of each end (completed, failed, cancelled) that are kept at most.",
+    }),
   },
   http: {
     port: port(8080, { doc: "Port of studio, API and media." }),
@@ -136,6 +159,35 @@ const SETTINGS = {
     failedRetentionMs: durationMs("24h", "1min", "720h", {
       doc: "How long a video that could not be made stays, with its original, before it is deleted.",
     }),
+  },
+  storage: {
+    backend: choice("files", ["files", "s3", "memory"], {
+      doc: "Where videos are kept: files on this machine, a bucket of S3 or of anything that speaks as S3 does (MinIO, Ceph, R2), or memory, which forgets them at the end.",
+    }),
+    directory: text("objects", {
+      doc: "Directory of the files; from the data directory when it does not begin with `/`.",
+    }),
+    endpoint: webUrl({ doc: "Where the S3 server is: `http://localhost:9000`. AWS itself when it is unset." }),
+    buckets: texts(["headwater-media"], {
+      doc: "Buckets that videos are spread over; they have to exist. One that is added gets its share of new videos, and nothing is moved. One may be left out only when it is empty.",
+      variable: "HEADWATER_STORAGE_BUCKET",
+    }),
+    region: text("us-east-1", { doc: "Region of the buckets." }),
+    accessKeyId: optionalText({
+      doc: "Access key of the S3 server. Without it the AWS SDK looks where it always does: its own variables, profiles, the role of the machine.",
+    }),
+    secretAccessKey: password({ doc: "What belongs to the access key." }),
+    pathStyle: toggle(true, {
+      doc: "The bucket stands in the path, as most servers want it. `false` puts it in the name of the host, as AWS prefers.",
+    }),
+  },
+  cache: {
+    enabled: toggle(true, { doc: "Keep in memory what viewers ask for again and again." }),
+    maxSizeBytes: sizeBytes("512MiB", "1MiB", "1024GiB", {
+      doc: "What it may hold. Objects above a thirty-second of it pass by it.",
+    }),
+    ttlMs: durationMs("5min", "1s", "24h", { doc: "How long an object is served without asking the store." }),
+    segmentTtlMs: durationMs("1h", "1s", "720h", { doc: "The same for segments, which never change." }),
   },
   access: {
     adminToken: secret({

@@ -12,6 +12,7 @@ export interface AudioPlan {
 }
 
 const MOST_TRACKS = 8;
+const STEREO_BPS = 192_000;
 const SURROUND_BPS = 384_000;
 /** AAC's channel configurations; seven do not exist. */
 const AAC_CHANNEL_COUNTS: ReadonlySet<number> = new Set([3, 4, 5, 6, 8]);
@@ -95,7 +96,7 @@ function copyOf(track: SourceAudio, { tag, ...names }: Naming): AudioCopySpec | 
 function surroundOf(track: SourceAudio, naming: Naming): readonly AudioSpec[] {
   const channelCount = Math.min(6, track.channelCount);
   if (channelCount <= 2 || !AAC_CHANNEL_COUNTS.has(channelCount)) return [];
-  return [encodeOf(track, naming, Math.round((SURROUND_BPS * channelCount) / 6), channelCount)];
+  return [encodeOf(track, naming, surroundBps(channelCount), channelCount)];
 }
 
 function encodeOf(
@@ -116,6 +117,20 @@ function encodeOf(
     bitrateBps,
     ...names,
   };
+}
+
+/** What is made in the place of sound that turned out not to fit our segments as it came. */
+export function encodedInstead({ codec: _codec, ...spec }: AudioCopySpec): AudioEncodeSpec {
+  const channelCount = AAC_CHANNEL_COUNTS.has(spec.channelCount)
+    ? Math.min(6, spec.channelCount)
+    : Math.min(2, spec.channelCount);
+  const bitrateBps = channelCount > 2 ? surroundBps(channelCount) : STEREO_BPS / (3 - channelCount);
+  const sampleRateHz = spec.sampleRateHz === 44_100 ? 44_100 : 48_000;
+  return { ...spec, method: "encode", channelCount, bitrateBps, sampleRateHz };
+}
+
+function surroundBps(channelCount: number): number {
+  return Math.round((SURROUND_BPS * channelCount) / 6);
 }
 
 function notesOn(

@@ -73,6 +73,13 @@ export function spawnHeadwater(settings: Settings, environment: NodeJS.ProcessEn
   });
 }
 
+/** One of the command line's commands, to its end. */
+export function runHeadwaterCommand(name: string, settings: Settings): Promise<ProcessEnd> {
+  const flags = Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const options: SpawnOptions = { cwd: tmpdir(), stdio: ["ignore", "pipe", "pipe"] };
+  return untilEnd(spawnBound(process.execPath, [MAIN, name, ...flags], options));
+}
+
 /** Gathers what a process writes until it ends. */
 export function untilEnd(child: ChildProcess): Promise<ProcessEnd> {
   const startedAtMs = performance.now();

@@ -76,6 +76,7 @@ export interface SourceOptions {
   readonly video?: boolean;
   /** `clicks` is a short beep at the start of each second. */
   readonly audio?: "tone" | "clicks" | false;
+  readonly audioBitrate?: string;
   readonly sampleRateHz?: number;
   readonly channelCount?: number;
 }
@@ -83,6 +84,7 @@ export interface SourceOptions {
 /** ffmpeg's arguments for a made-up picture and tone, as H.264 and AAC; no output. */
 export function sourceArguments(options: SourceOptions = {}): string[] {
   const { video = true, audio = "tone", seconds, sampleRateHz = 48_000, channelCount = 2 } = options;
+  const { audioBitrate = "160k" } = options;
   const { size = "320x180", rate = "25", gopFrames = 25, bFrames = 0, videoBitrate = "300k" } = options;
   const length = seconds === undefined ? "" : `:duration=${seconds}`;
   const inputs: string[] = [];
@@ -95,7 +97,7 @@ export function sourceArguments(options: SourceOptions = {}): string[] {
   }
   if (audio) {
     inputs.push("-f", "lavfi", "-i", `${AUDIO[audio]}:sample_rate=${sampleRateHz}${length}`);
-    codecs.push("-c:a", "aac", "-b:a", "96k", "-ac", String(channelCount), "-ar", String(sampleRateHz));
+    codecs.push("-c:a", "aac", "-b:a", audioBitrate, "-ac", String(channelCount), "-ar", String(sampleRateHz));
   }
   return [...inputs, ...codecs];
 }

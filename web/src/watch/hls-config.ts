@@ -62,7 +62,8 @@ export function hlsConfig({ isLowLatency, hasOtherRendition }: HlsConfigOptions)
     liveDurationInfinity: true,
     backBufferLength: 30,
     maxBufferLength: 20,
-    maxLiveSyncPlaybackRate: 1.1,
+    // The player sets the speed itself (catch-up.ts).
+    maxLiveSyncPlaybackRate: 1,
     // Start as good as most lines are; the first segments correct it within seconds.
     abrEwmaDefaultEstimate: 3_000_000,
     manifestLoadPolicy: policy(manifestRetry, 10_000, 20_000),

@@ -1,5 +1,6 @@
 import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
+import { bufferedAheadS, catchUpRate } from "./catch-up.ts";
 import { hlsConfig, MAX_LATENCY_DURATION_COUNT } from "./hls-config.ts";
 import { type Delay, highestFirst, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
@@ -12,6 +13,7 @@ export class HlsPlayer implements Player {
   readonly #hls: Hls;
   readonly #options: PlayerOptions;
   readonly #budget = new RecoveryBudget({ count: 8, windowMs: 120_000 });
+  readonly #catchUp = () => this.#setSpeed();
   #qualities: readonly Quality[] = [];
   #reload: ReturnType<typeof setTimeout> | undefined;
 
@@ -24,6 +26,7 @@ export class HlsPlayer implements Player {
     this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
     this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());
     this.#hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+    if (options.isLowLatency) options.video.addEventListener("timeupdate", this.#catchUp);
     this.#hls.attachMedia(options.video);
     this.#hls.loadSource(options.url);
   }
@@ -73,7 +76,20 @@ export class HlsPlayer implements Player {
 
   close(): void {
     clearTimeout(this.#reload);
+    this.#options.video.removeEventListener("timeupdate", this.#catchUp);
+    this.#options.video.playbackRate = 1;
     this.#hls.destroy();
+  }
+
+  #setSpeed(): void {
+    const { video } = this.#options;
+    const { latency: latencyS, targetLatency: targetS, latestLevelDetails: details } = this.#hls;
+    if (targetS === null || !details?.live || !details.partTarget) {
+      video.playbackRate = 1;
+      return;
+    }
+    const [partS, maxLateS] = [details.partTarget, details.targetduration];
+    video.playbackRate = catchUpRate({ latencyS, targetS, bufferS: bufferedAheadS(video), partS, maxLateS });
   }
 
   #readQualities(): void {

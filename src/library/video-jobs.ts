@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { VideoId } from "../core/ids.ts";
+import type { NewJob } from "../jobs/job-queue.ts";
+
+/** A rendition as a job was told to make it. */
+export interface JobTarget {
+  readonly renditionId: string;
+  readonly epoch: string;
+}
+
+const targets = z.array(z.strictObject({ renditionId: z.string(), epoch: z.string() }));
+const videoId = z.uuid().transform((id) => id as VideoId);
+
+/** What the data of each kind of job hold. They say what is to be looked at; what is to be done, the records say. */
+export const VIDEO_JOB_DATA = {
+  "video.prepare": z.strictObject({ videoId }),
+  "video.repackage": z.strictObject({ videoId, targets }),
+  "video.encode": z.strictObject({ videoId, targets, index: z.int().min(0) }),
+  "video.audio": z.strictObject({ videoId, targets, streamIndex: z.int().min(0) }),
+  "video.text": z.strictObject({ videoId, targets }),
+  "video.artifacts": z.strictObject({ videoId }),
+  "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
+} as const;
+
+export type VideoJobKind = keyof typeof VIDEO_JOB_DATA;
+export type VideoJobData<Kind extends VideoJobKind> = z.output<(typeof VIDEO_JOB_DATA)[Kind]>;
+
+/** What lets a video begin goes before everything, over all videos; then chunk by chunk. */
+const PRIORITIES = {
+  prepare: 0,
+  repackage: 10,
+  firstChunk: 10,
+  audio: 20,
+  text: 30,
+  delete: 40,
+  artifacts: 60,
+  chunk: 100,
+};
+/** With back-off, a store or database that is gone for a minute fails nothing. */
+const TRIED = { maxAttempts: 7, backOff: { kind: "exponential", delayMs: 1_000 } } as const;
+
+export function prepareJob(videoId: VideoId): NewJob {
+  return {
+    kind: "video.prepare",
+    data: { videoId },
+    priority: PRIORITIES.prepare,
+    dedupKey: `prepare:${videoId}`,
+    ...TRIED,
+  };
+}
+
+/** Copies tracks of the source in one reading. */
+export function repackageJob(videoId: VideoId, targets: readonly JobTarget[]): NewJob {
+  return {
+    kind: "video.repackage",
+    data: { videoId, targets: plain(targets) },
+    priority: PRIORITIES.repackage,
+    dedupKey: `repackage:${videoId}:${digest(targets)}`,
+    ...TRIED,
+  };
+}
+
+/** Encodes one chunk for all rungs that lack it. */
+export function encodeJob(videoId: VideoId, index: number, targets: readonly JobTarget[]): NewJob {
+  return {
+    kind: "video.encode",
+    data: { videoId, index, targets: plain(targets) },
+    priority: index === 0 ? PRIORITIES.firstChunk : PRIORITIES.chunk + index,
+    dedupKey: `encode:${videoId}:${index}:${digest(targets)}`,
+    ...TRIED,
+  };
+}
+
+/** Encodes one track of sound in all its forms. */
+export function audioJob(videoId: VideoId, streamIndex: number, targets: readonly JobTarget[]): NewJob {
+  return {
+    kind: "video.audio",
+    data: { videoId, streamIndex, targets: plain(targets) },
+    priority: PRIORITIES.audio,
+    dedupKey: `audio:${videoId}:${streamIndex}:${digest(targets)}`,
+    ...TRIED,
+  };
+}
+
+export function textJob(videoId: VideoId, target: JobTarget): NewJob {
+  return {
+    kind: "video.text",
+    data: { videoId, targets: plain([target]) },
+    priority: PRIORITIES.text,
+    dedupKey: `text:${videoId}:${digest([target])}`,
+    ...TRIED,
+  };
+}
+
+export function artifactsJob(videoId: VideoId): NewJob {
+  const dedupKey = `artifacts:${videoId}`;
+  return { kind: "video.artifacts", data: { videoId }, priority: PRIORITIES.artifacts, dedupKey, ...TRIED };
+}
+
+/** Deletes the objects of a video whose records are gone. */
+export function deleteJob(videoId: VideoId, keys: readonly string[]): NewJob {
+  const dedupKey = `delete:${videoId}`;
+  return { kind: "video.delete", data: { videoId, keys }, priority: PRIORITIES.delete, dedupKey, ...TRIED };
+}
+
+function plain(targets: readonly JobTarget[]) {
+  return targets.map(({ renditionId, epoch }) => ({ renditionId, epoch }));
+}
+
+/** A rendition that is made anew gets jobs of its own, though jobs for what it was still wait. */
+function digest(targets: readonly JobTarget[]): string {
+  const names = targets.map(({ renditionId, epoch }) => `${renditionId}/${epoch}`).sort();
+  return createHash("sha256").update(names.join()).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,109 @@
+import type { VideoArtifactRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { VideoRepository } from "../catalog/video-repository.ts";
+import type { VideoId } from "../core/ids.ts";
+import type { StoredRendition, StoredText, StoredVideo, Storyboard } from "../packaging/stored-rendition.ts";
+import { storedRendition } from "./rendition-json.ts";
+import type { VideoPlan } from "./video-plan.ts";
+import { committedOf, isUnsettled, type PlannedRendition, readState, type VideoState } from "./video-records.ts";
+import { isPlayable } from "./video-steps.ts";
+import { textKey } from "./video-work.ts";
+
+export interface VideoReaderOptions {
+  readonly videos: Pick<VideoRepository, "get" | "renditions" | "committedChunks" | "chunks" | "artifacts">;
+  /** What small pictures there are, by the video's artifacts. */
+  readonly storyboardOf: (artifacts: readonly VideoArtifactRecord[]) => Storyboard | undefined;
+}
+
+/** A segment of a copy ends at a key frame, which may come so long after its target. */
+const LATEST_KEY_FRAME_MS = 10_000;
+
+/** Videos as they can be shown, out of their records. */
+export class VideoReader {
+  readonly #options: VideoReaderOptions;
+
+  constructor(options: VideoReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when there is no such video. `known` is given back as it is while nothing has changed. */
+  async get(videoId: VideoId, known?: StoredVideo): Promise<StoredVideo | undefined> {
+    const { videos } = this.#options;
+    const video = await videos.get(videoId);
+    if (!video || video.revision === known?.revision) return video && known;
+    const records = await videos.renditions(videoId);
+    const [committed, artifacts] = await Promise.all([videos.committedChunks(videoId), videos.artifacts(videoId)]);
+    const state = readState(video, records, committed);
+    const renditions = await this.#renditions(state, known);
+    return {
+      revision: video.revision,
+      updatedAtMs: video.updatedAtMs,
+      isPlayable: isPlayable(state),
+      isFinal: video.status === "ready" || video.status === "errored",
+      durationMs: video.durationMs ?? 0,
+      ...targetsOf(state.plan, renditions),
+      renditions,
+      texts: await this.#texts(state),
+      storyboard: this.#options.storyboardOf(artifacts),
+      files: new Map(artifacts.map(({ name, key, contentType, sizeBytes }) => [name, { key, contentType, sizeBytes }])),
+    };
+  }
+
+  async #renditions(state: VideoState, known: StoredVideo | undefined): Promise<readonly StoredRendition[]> {
+    const shown: StoredRendition[] = [];
+    for (const { record } of state.renditions.filter((rendition) => isShown(rendition, state))) {
+      const before = known?.renditions.find(({ id, epoch }) => id === record.renditionId && epoch === record.epoch);
+      const rendition = before?.isComplete ? before : await this.#rendition(state, record);
+      if (rendition) shown.push(rendition);
+    }
+    return shown;
+  }
+
+  async #rendition({ video }: VideoState, record: VideoRenditionRecord): Promise<StoredRendition | undefined> {
+    const { renditionId, epoch, status } = record;
+    const chunks = await this.#options.videos.chunks(video.videoId, { renditionId });
+    const rendition = storedRendition(
+      record,
+      chunks.filter((chunk) => chunk.epoch === epoch),
+    );
+    // What was given up on the way has no more to come.
+    return rendition && status === "errored" ? { ...rendition, isComplete: true } : rendition;
+  }
+
+  async #texts({ video, renditions }: VideoState): Promise<readonly StoredText[]> {
+    const ready = renditions.filter(({ record, spec }) => spec.kind === "text" && record.status === "ready");
+    const texts = await Promise.all(ready.map((rendition) => this.#text(video.videoId, rendition)));
+    return texts.filter((text) => text !== undefined);
+  }
+
+  async #text(videoId: VideoId, { record, spec }: PlannedRendition): Promise<StoredText | undefined> {
+    const { renditionId, epoch } = record;
+    if (spec.kind !== "text") return undefined;
+    const chunks = await this.#options.videos.chunks(videoId, { renditionId });
+    const chunk = chunks.find((each) => each.epoch === epoch);
+    if (!chunk) return undefined;
+    const { language, label, isForced } = spec;
+    const sizeBytes = Number(chunk.segments[0]?.bytes ?? 0);
+    return { id: renditionId, epoch, language, label, isForced, key: textKey(chunk.keyPrefix), sizeBytes };
+  }
+}
+
+/** A rendition that was given up is shown as far as it goes only while there is nothing better of its kind. */
+function isShown({ record, spec }: PlannedRendition, state: VideoState): boolean {
+  if (spec.kind === "text" || committedOf(state, record).size === 0) return false;
+  if (record.status !== "errored") return true;
+  return !state.renditions.some((other) => {
+    const isBetter =
+      other.record.status === "ready" || (isUnsettled(other.record) && committedOf(state, other.record).has(0));
+    return other.spec.kind === spec.kind && isBetter;
+  });
+}
+
+function targetsOf(plan: VideoPlan | undefined, renditions: readonly StoredRendition[]) {
+  const segmentTargetMs = plan?.segmentTargetMs ?? LATEST_KEY_FRAME_MS;
+  const latestMs = plan?.road === "repackage" ? LATEST_KEY_FRAME_MS : 0;
+  // A picture that stands for long makes a segment longer than was planned.
+  const longestS = renditions.reduce((longest, { segments, timescale }) => {
+    return segments.reduce((most, { duration }) => Math.max(most, Math.round(duration / timescale)), longest);
+  }, 1);
+  return { segmentTargetMs, targetDurationS: Math.max(Math.ceil((segmentTargetMs + latestMs) / 1000), longestS) };
+}

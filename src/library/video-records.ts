@@ -1,0 +1,65 @@
+import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { CommittedChunk } from "../catalog/video-repository.ts";
+import { type SourceMedia, sourceMediaSchema } from "./source-media.ts";
+import { type RenditionSpec, renditionSpecSchema, type VideoPlan, videoPlanSchema } from "./video-plan.ts";
+
+/** A rendition with what is to be made of it. */
+export interface PlannedRendition {
+  readonly record: VideoRenditionRecord;
+  readonly spec: RenditionSpec;
+}
+
+/** All that the road of a video depends on. */
+export interface VideoState {
+  readonly video: VideoRecord;
+  /** Undefined until it is prepared, and for a recording. */
+  readonly media: SourceMedia | undefined;
+  readonly plan: VideoPlan | undefined;
+  readonly renditions: readonly PlannedRendition[];
+  /** Which chunks are there, by rendition and epoch. */
+  readonly committed: ReadonlyMap<string, ReadonlySet<number>>;
+}
+
+/** Throws ZodError when the records are of another version. */
+export function readState(
+  video: VideoRecord,
+  renditions: readonly VideoRenditionRecord[],
+  committed: readonly CommittedChunk[],
+): VideoState {
+  return {
+    video,
+    media: video.metadata === null ? undefined : sourceMediaSchema.parse(video.metadata),
+    plan: video.plan === null ? undefined : videoPlanSchema.parse(video.plan),
+    renditions: renditions.map((record) => ({ record, spec: renditionSpecSchema.parse(record.spec) })),
+    committed: byEpoch(committed),
+  };
+}
+
+function byEpoch(committed: readonly CommittedChunk[]): ReadonlyMap<string, ReadonlySet<number>> {
+  const groups = Map.groupBy(committed, epochKey);
+  return new Map([...groups].map(([key, chunks]) => [key, new Set(chunks.map(({ index }) => index))]));
+}
+
+function epochKey({ renditionId, epoch }: { readonly renditionId: string; readonly epoch: string }): string {
+  return `${renditionId}/${epoch}`;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** Which chunks of a rendition are there, of its epoch. */
+export function committedOf({ committed }: VideoState, record: VideoRenditionRecord): ReadonlySet<number> {
+  return committed.get(epochKey(record)) ?? NONE;
+}
+
+/** It is neither whole nor given up. */
+export function isUnsettled({ status }: VideoRenditionRecord): boolean {
+  return status === "waiting" || status === "working";
+}
+
+/** The rendition that is the picture as it came; undefined where there is none, or it was given up. */
+export function videoCopyOf({ plan, renditions }: VideoState): PlannedRendition | undefined {
+  if (plan?.road !== "repackage") return undefined;
+  return renditions.find(({ record, spec }) => {
+    return spec.kind === "video" && spec.method === "copy" && record.status !== "errored";
+  });
+}

@@ -1,0 +1,84 @@
+import type { VideoRepository } from "../catalog/video-repository.ts";
+import type { VideoId } from "../core/ids.ts";
+import type { JobQueue, NewJob } from "../jobs/job-queue.ts";
+import { artifactsJob, encodeJob } from "./video-jobs.ts";
+import { readState, type VideoState } from "./video-records.ts";
+import { dueStatus, type Failure, missingJobs, rungsLacking, wholeRungs } from "./video-steps.ts";
+
+export interface VideoRoadOptions {
+  readonly videos: Pick<
+    VideoRepository,
+    "get" | "renditions" | "committedChunks" | "artifacts" | "finishRendition" | "failRendition" | "setStatus"
+  >;
+  readonly jobs: Pick<JobQueue, "add">;
+  /** Posters and the like are made. */
+  readonly makesArtifacts: boolean;
+}
+
+/** Jobs that are added at once: a long video has a thousand. */
+const ADDED_AT_ONCE = 32;
+
+/**
+ * Moves videos along. What is to be done next is read from the records each time, so whatever is called twice, late or not
+ * at all does no harm: the next call puts it right.
+ */
+export class VideoRoad {
+  readonly #options: VideoRoadOptions;
+
+  constructor(options: VideoRoadOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when there is no such video. */
+  async state(videoId: VideoId): Promise<VideoState | undefined> {
+    const { videos } = this.#options;
+    // In this order: who sees the epoch of a new plan sees that plan too.
+    const renditions = await videos.renditions(videoId);
+    const [video, committed] = await Promise.all([videos.get(videoId), videos.committedChunks(videoId)]);
+    return video && readState(video, renditions, committed);
+  }
+
+  /** Adds the jobs that are missing, and settles what is done. */
+  async advance(videoId: VideoId): Promise<void> {
+    const state = await this.state(videoId);
+    if (!state) return;
+    await this.#add(missingJobs(state));
+    await this.#settle(state);
+  }
+
+  /** Says of the video, and of its renditions, how far they have come. `failure`: why, should it have come to nothing. */
+  async settle(videoId: VideoId, failure?: Failure): Promise<void> {
+    const state = await this.state(videoId);
+    if (state) await this.#settle(state, failure);
+  }
+
+  /** A copy of the source has a new chunk: rungs that go along with it can be encoded that far. */
+  async addChunk(videoId: VideoId, index: number): Promise<void> {
+    const state = await this.state(videoId);
+    const targets = state ? rungsLacking(state, index).map(({ record }) => record) : [];
+    if (targets.length > 0) await this.#add([encodeJob(videoId, index, targets)]);
+  }
+
+  async #settle(state: VideoState, failure?: Failure): Promise<void> {
+    const { videos } = this.#options;
+    const { videoId } = state.video;
+    const whole = wholeRungs(state);
+    for (const { record, chunkCount } of whole) await videos.finishRendition({ ...record, chunkCount });
+    const settled = whole.length > 0 ? await this.state(videoId) : state;
+    const due = settled && dueStatus(settled, failure);
+    if (!due || due.status === settled.video.status) return;
+    if (due.status !== "errored") await this.#addArtifacts(videoId);
+    await videos.setStatus(videoId, due);
+  }
+
+  async #addArtifacts(videoId: VideoId): Promise<void> {
+    const { videos, makesArtifacts } = this.#options;
+    if (makesArtifacts && (await videos.artifacts(videoId)).length === 0) await this.#add([artifactsJob(videoId)]);
+  }
+
+  async #add(jobs: readonly NewJob[]): Promise<void> {
+    for (let first = 0; first < jobs.length; first += ADDED_AT_ONCE) {
+      await Promise.all(jobs.slice(first, first + ADDED_AT_ONCE).map((job) => this.#options.jobs.add(job)));
+    }
+  }
+}
