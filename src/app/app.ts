@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -14,7 +15,6 @@ import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
-import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { Stills } from "../encode/stills.ts";
 import { restrictOrigins } from "../http/cors.ts";
@@ -25,14 +25,18 @@ import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
+import { askFfmpeg } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { claimDataDir } from "./data-dir.ts";
+import { openJobQueue } from "./job-queue.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
+import { WorkerChild } from "./worker-child.ts";
+import { startsWorker } from "./worker-start.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
@@ -41,6 +45,8 @@ const ENCODER_NICENESS = 5;
  * the beginning of the end, so that all is over in ten seconds.
  */
 const FAREWELL_LIMIT_MS = 7_500;
+/** A ladder is a second behind by its nature; from here on stored video has to wait. */
+const LIVE_BEHIND_MS = 2_000;
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {
@@ -48,6 +54,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Where programs are looked for, as PATH is written. */
   readonly searchPath: string;
+  /** Starts a worker with this configuration and a channel to this process, at whose end it ends. */
+  readonly spawnWorker: () => ChildProcess;
   readonly clock?: Clock;
 }
 
@@ -70,7 +78,8 @@ export interface App {
  * Starts Headwater; read from top to bottom, this is how it is built. Throws DomainError when the directory, a port or
  * ffmpeg cannot be had, and leaves nothing behind then.
  */
-export async function startApp({ config, log, searchPath, clock = systemClock }: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, log, searchPath, spawnWorker, clock = systemClock } = options;
   await using building = new AsyncDisposableStack();
   const { dataDir, host, publicUrl } = config.server;
   building.defer(await claimDataDir(dataDir));
@@ -80,6 +89,8 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
+  const jobs = await openJobQueue({ config, database, clock, log });
+  building.defer(() => jobs.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
     askFfmpeg(config, searchPath),
@@ -174,6 +185,7 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       clock,
       checks: [
         { name: "catalog", run: () => catalog.check().then(() => undefined) },
+        { name: "jobs", run: () => jobs.check().then(() => undefined) },
         { name: "store", run: () => access(dataDir, constants.W_OK).then(() => dataDir) },
         { name: "ffmpeg", run: async () => (await askFfmpeg(config, searchPath)).version },
       ],
@@ -198,6 +210,14 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, patterns, log);
+  const worker = new WorkerChild({
+    spawn: spawnWorker,
+    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
+    clock,
+    log,
+  });
+  building.defer(() => worker.close());
+  await startsWorker({ worker, jobs, config });
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
@@ -214,11 +234,6 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       log.info({}, "closed");
     },
   };
-}
-
-function askFfmpeg({ transcode }: Config, searchPath: string): Promise<FfmpegProbe> {
-  const requiredEncoders = [transcode.encoder, "aac"];
-  return probeFfmpeg({ command: transcode.ffmpegPath, searchPath, requiredEncoders });
 }
 
 function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, clock: Clock): BruteForceGuard {
