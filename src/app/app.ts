@@ -23,6 +23,7 @@ import { TrustedProxies } from "../http/trusted-proxies.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
+import type { JobQueue } from "../jobs/job-queue.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
 import { askFfmpeg } from "./ask-ffmpeg.ts";
@@ -36,7 +37,6 @@ import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
 import { WorkerChild } from "./worker-child.ts";
-import { startsWorker } from "./worker-start.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
@@ -89,8 +89,18 @@ export async function startApp(options: AppOptions): Promise<App> {
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
-  const jobs = await openJobQueue({ config, database, clock, log });
+  const worker = new WorkerChild({
+    spawn: spawnWorker,
+    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
+    clock,
+    log,
+  });
+  const ensureWorker = () => {
+    if (config.jobs.worker) worker.start();
+  };
+  const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
   building.defer(() => jobs.close());
+  building.defer(() => worker.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
     askFfmpeg(config, searchPath),
@@ -210,14 +220,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, patterns, log);
-  const worker = new WorkerChild({
-    spawn: spawnWorker,
-    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
-    clock,
-    log,
-  });
-  building.defer(() => worker.close());
-  await startsWorker({ worker, jobs, config });
+  if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
@@ -230,7 +233,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     rtmpUrl: `rtmp://${new URL(httpUrl).hostname}:${rtmpPort}/live`,
     async close() {
       rtmp.drain();
-      await running.disposeAsync();
+      const workerClosed = worker.close();
+      await Promise.all([workerClosed, running.disposeAsync()]);
       log.info({}, "closed");
     },
   };
@@ -250,6 +254,13 @@ function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
     maxMessageBytes: rtmp.maxMessageBytes,
     maxBitrateKbps: Math.round(rtmp.maxBitrateBps / 1000),
   };
+}
+
+/** There are jobs from before, or other machines may add some that nobody here is told of. */
+async function mayHaveWork({ database, redis }: Config, jobs: JobQueue): Promise<boolean> {
+  if (database.url !== undefined || redis.url !== undefined) return true;
+  const { waiting, delayed, active } = await jobs.counts();
+  return waiting + delayed + active > 0;
 }
 
 /** The test pictures that were on air when the server before this one ended, newest first. */

@@ -30,7 +30,7 @@ export class WorkerChild {
   #exited: Promise<void> | undefined;
   #cancelTimer: () => void = () => {};
   #hasStarted = false;
-  #isClosing = false;
+  #closed: Promise<void> | undefined;
 
   constructor(options: WorkerChildOptions) {
     this.#options = options;
@@ -43,14 +43,18 @@ export class WorkerChild {
 
   /** From now on there is a worker. */
   start(): void {
-    if (this.#hasStarted || this.#isClosing) return;
+    if (this.#hasStarted || this.#closed) return;
     this.#hasStarted = true;
     this.#run();
   }
 
   /** Lets the worker give back what it has in hand, and waits for its end. */
-  async close(): Promise<void> {
-    this.#isClosing = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#cancelTimer();
     const child = this.#child;
     if (!child) return;
@@ -73,7 +77,7 @@ export class WorkerChild {
         this.#child = undefined;
         this.#cancelTimer();
         resolve();
-        if (!this.#isClosing) this.#restart(reason, clock.monotonicMs() - startedAtMs);
+        if (!this.#closed) this.#restart(reason, clock.monotonicMs() - startedAtMs);
       };
       child.once("exit", (code, signal) => end(signal ?? code));
       child.on("error", (error) => {
