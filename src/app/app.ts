@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -15,6 +14,7 @@ import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
+import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { Stills } from "../encode/stills.ts";
 import { restrictOrigins } from "../http/cors.ts";
@@ -23,20 +23,16 @@ import { TrustedProxies } from "../http/trusted-proxies.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
-import type { JobQueue } from "../jobs/job-queue.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
-import { askFfmpeg } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { claimDataDir } from "./data-dir.ts";
-import { openJobQueue } from "./job-queue.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
-import { WorkerChild } from "./worker-child.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
@@ -45,8 +41,6 @@ const ENCODER_NICENESS = 5;
  * the beginning of the end, so that all is over in ten seconds.
  */
 const FAREWELL_LIMIT_MS = 7_500;
-/** A ladder is a second behind by its nature; from here on stored video has to wait. */
-const LIVE_BEHIND_MS = 2_000;
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {
@@ -54,8 +48,6 @@ export interface AppOptions {
   readonly log: Logger;
   /** Where programs are looked for, as PATH is written. */
   readonly searchPath: string;
-  /** Starts a worker with this configuration and a channel to this process, at whose end it ends. */
-  readonly spawnWorker: () => ChildProcess;
   readonly clock?: Clock;
 }
 
@@ -78,8 +70,7 @@ export interface App {
  * Starts Headwater; read from top to bottom, this is how it is built. Throws DomainError when the directory, a port or
  * ffmpeg cannot be had, and leaves nothing behind then.
  */
-export async function startApp(options: AppOptions): Promise<App> {
-  const { config, log, searchPath, spawnWorker, clock = systemClock } = options;
+export async function startApp({ config, log, searchPath, clock = systemClock }: AppOptions): Promise<App> {
   await using building = new AsyncDisposableStack();
   const { dataDir, host, publicUrl } = config.server;
   building.defer(await claimDataDir(dataDir));
@@ -89,18 +80,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
-  const worker = new WorkerChild({
-    spawn: spawnWorker,
-    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
-    clock,
-    log,
-  });
-  const ensureWorker = () => {
-    if (config.jobs.worker) worker.start();
-  };
-  const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
-  building.defer(() => jobs.close());
-  building.defer(() => worker.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
     askFfmpeg(config, searchPath),
@@ -195,7 +174,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       clock,
       checks: [
         { name: "catalog", run: () => catalog.check().then(() => undefined) },
-        { name: "jobs", run: () => jobs.check().then(() => undefined) },
         { name: "store", run: () => access(dataDir, constants.W_OK).then(() => dataDir) },
         { name: "ffmpeg", run: async () => (await askFfmpeg(config, searchPath)).version },
       ],
@@ -220,7 +198,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, patterns, log);
-  if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
@@ -233,11 +210,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     rtmpUrl: `rtmp://${new URL(httpUrl).hostname}:${rtmpPort}/live`,
     async close() {
       rtmp.drain();
-      const workerClosed = worker.close();
-      await Promise.all([workerClosed, running.disposeAsync()]);
+      await running.disposeAsync();
       log.info({}, "closed");
     },
   };
+}
+
+function askFfmpeg({ transcode }: Config, searchPath: string): Promise<FfmpegProbe> {
+  const requiredEncoders = [transcode.encoder, "aac"];
+  return probeFfmpeg({ command: transcode.ffmpegPath, searchPath, requiredEncoders });
 }
 
 function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, clock: Clock): BruteForceGuard {
@@ -254,13 +235,6 @@ function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
     maxMessageBytes: rtmp.maxMessageBytes,
     maxBitrateKbps: Math.round(rtmp.maxBitrateBps / 1000),
   };
-}
-
-/** There are jobs from before, or other machines may add some that nobody here is told of. */
-async function mayHaveWork({ database, redis }: Config, jobs: JobQueue): Promise<boolean> {
-  if (database.url !== undefined || redis.url !== undefined) return true;
-  const { waiting, delayed, active } = await jobs.counts();
-  return waiting + delayed + active > 0;
 }
 
 /** The test pictures that were on air when the server before this one ended, newest first. */
