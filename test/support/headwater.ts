@@ -123,7 +123,6 @@ export async function startHeadwater(options: HeadwaterOptions = {}): Promise<He
 export class Headwater implements AsyncDisposable {
   readonly adminToken = ADMIN_TOKEN;
   readonly dataDir: string;
-  /** Wall clock, when its banner was there. */
   bannerAtMs = 0;
   studioLink = "";
   /** Where encoders publish, without key. */
