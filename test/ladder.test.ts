@@ -189,7 +189,7 @@ describe("an encoder that dies", () => {
     const { pid } = await doomed.untilLogged(isEncoderStart, soon());
     assert.equal(await isRunning(Number(pid)), true);
     await doomed.stop("SIGKILL");
-    await untilGone(Number(pid), soon(10));
+    await untilGone(Number(pid), soon());
     await publisher.stop("SIGKILL");
   });
 });

@@ -84,7 +84,7 @@ describe("a live stream with a ladder", () => {
  * How soon each is reached is the machine's affair: a player that skipped frames to catch up shows them later.
  */
 async function assertPlays(handle: PlayerHandle, holdBackS: number): Promise<void> {
-  const signal = soon(60);
+  const signal = soon(180);
   const first = await handle.until((report) => report.decodedFrames > 0 && !report.isPaused, signal);
   const last = await handle.until(
     ({ currentTime, decodedFrames }) =>

@@ -19,7 +19,7 @@ interface WatchHandle {
 }
 
 const STUDIO_BYTES_MAX = 60_000;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 let server: Headwater;
 let browser: TestBrowser;

@@ -18,7 +18,7 @@ import { LadderEncoder, type LadderEncoderOptions, type RungSink } from "./ladde
 const path = await findProgram("ffmpeg", process.env.PATH ?? "");
 assert.ok(path, "these tests run ffmpeg");
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 180_000 };
 const TINY: readonly LadderRung[] = [
   { id: "top", width: 320, height: 180, videoBps: 300_000, audioBps: 96_000, profile: "main", level: "3.0" },
   { id: "bottom", width: 160, height: 90, videoBps: 100_000, audioBps: 48_000, profile: "main", level: "3.0" },

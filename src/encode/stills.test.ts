@@ -14,7 +14,7 @@ import { type StillMedia, Stills } from "./stills.ts";
 const path = await findProgram("ffmpeg", process.env.PATH ?? "");
 assert.ok(path, "these tests run ffmpeg");
 const PROGRAM = { path, environment: {}, workDir: tmpdir(), niceness: 10 };
-const TIMEOUT = { timeout: 30_000 };
+const TIMEOUT = { timeout: 90_000 };
 
 async function media(line: string): Promise<StillMedia> {
   const { period, units } = await encodeSource(`-f lavfi -i ${line} -t 1 -c:v libx264 -preset ultrafast`);

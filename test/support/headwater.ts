@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const ADMIN_TOKEN = "test-admin-token";
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 90_000;
 /** Between two questions about a state that no event tells of. */
 const ASK_EVERY_MS = 50;
 const MAX_OUTPUT_LINES = 5000;
@@ -28,8 +28,6 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** From its start to its end. */
-  readonly ranMs: number;
 }
 
 /** One line of the server's log. */
@@ -82,14 +80,11 @@ export function runHeadwaterCommand(name: string, settings: Settings): Promise<P
 
 /** Gathers what a process writes until it ends. */
 export function untilEnd(child: ChildProcess): Promise<ProcessEnd> {
-  const startedAtMs = performance.now();
   const stdout = textOf(child.stdout);
   const stderr = textOf(child.stderr);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) =>
-      resolve({ code, signal, stdout: stdout(), stderr: stderr(), ranMs: performance.now() - startedAtMs }),
-    );
+    child.on("close", (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr() }));
   });
 }
 
@@ -100,8 +95,8 @@ function textOf(stream: Readable | null): () => string {
   return () => Buffer.concat(chunks).toString();
 }
 
-/** A limit for what has to happen soon, even on a machine that is busy with other tests. */
-export function soon(seconds = 30): AbortSignal {
+/** A limit for what has to happen soon, even on a slow machine that is busy with other tests. */
+export function soon(seconds = 90): AbortSignal {
   return AbortSignal.timeout(seconds * 1000);
 }
 
@@ -123,7 +118,6 @@ export async function startHeadwater(options: HeadwaterOptions = {}): Promise<He
 export class Headwater implements AsyncDisposable {
   readonly adminToken = ADMIN_TOKEN;
   readonly dataDir: string;
-  bannerAtMs = 0;
   studioLink = "";
   /** Where encoders publish, without key. */
   rtmpUrl = "";
@@ -174,7 +168,6 @@ export class Headwater implements AsyncDisposable {
 
   async untilStarted(signal: AbortSignal): Promise<void> {
     await this.#until(() => /^ {2}Data /m.test(this.#lines.join("\n")), "started", signal);
-    this.bannerAtMs = Date.now();
     const text = this.#lines.join("\n");
     this.studioLink = /Studio +(\S+)/.exec(text)?.[1] ?? "";
     this.rtmpUrl = /RTMP +(\S+)/.exec(text)?.[1]?.replace("localhost", "127.0.0.1") ?? "";

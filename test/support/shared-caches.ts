@@ -8,7 +8,7 @@ import { untilEnd } from "./headwater.ts";
 
 /** Debian keeps servers where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 90_000;
 
 /** A cache that stands in front of an origin. */
 export interface CacheProgram {

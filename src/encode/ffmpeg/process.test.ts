@@ -24,7 +24,7 @@ function start(args: readonly string[], program = PROGRAM): FfmpegProcess {
 
 function ignore(): void {}
 
-test("finishes by itself once its input ends, and every byte has been read", { timeout: 20_000 }, async () => {
+test("finishes by itself once its input ends, and every byte has been read", { timeout: 90_000 }, async () => {
   const child = start(COPY);
   let byteCount = 0;
   child.read(0, (bytes) => {
@@ -36,7 +36,7 @@ test("finishes by itself once its input ends, and every byte has been read", { t
   assert.ok(child.hasExited);
 });
 
-test("keeps what it wrote for a reader that comes after its end", { timeout: 20_000 }, async () => {
+test("keeps what it wrote for a reader that comes after its end", { timeout: 90_000 }, async () => {
   const child = start(COPY);
   child.inputs[0]?.end(new Uint8Array(512));
   assert.ok(child.pid);
@@ -49,7 +49,7 @@ test("keeps what it wrote for a reader that comes after its end", { timeout: 20_
   assert.equal(byteCount, 512);
 });
 
-test("tells the last error as the reason, and keeps few lines of a long log", { timeout: 20_000 }, async () => {
+test("tells the last error as the reason, and keeps few lines of a long log", { timeout: 90_000 }, async () => {
   const child = start("-hide_banner -loglevel level+error -f mp4 -i pipe:0 -f null -".split(" "));
   child.inputs[0]?.end("this is no MP4 file at all");
   const exit = await child.exited;
@@ -59,7 +59,7 @@ test("tells the last error as the reason, and keeps few lines of a long log", { 
   assert.ok((await wordy.exited).lastLines.length <= 21);
 });
 
-test("kills a child that takes no notice", { timeout: 20_000 }, async () => {
+test("kills a child that takes no notice", { timeout: 90_000 }, async () => {
   const child = start(COPY);
   child.read(0, ignore);
   assert.ok(child.pid);
@@ -69,14 +69,14 @@ test("kills a child that takes no notice", { timeout: 20_000 }, async () => {
   assert.equal(exit.reason, "ffmpeg was ended by SIGKILL");
 });
 
-test("says why a program could not be started", { timeout: 20_000 }, async () => {
+test("says why a program could not be started", { timeout: 90_000 }, async () => {
   const child = start(COPY, { ...PROGRAM, path: "/nowhere/ffmpeg" });
   const exit = await child.exited;
   assert.equal(child.pid, undefined);
   assert.match(exit.reason, /ENOENT/);
 });
 
-test("steps back behind this process and gets nothing of its environment", { timeout: 20_000 }, async () => {
+test("steps back behind this process and gets nothing of its environment", { timeout: 90_000 }, async () => {
   const child = start(COPY);
   child.read(0, ignore);
   const stat = await readFile(`/proc/${child.pid}/stat`, "latin1");
@@ -86,7 +86,7 @@ test("steps back behind this process and gets nothing of its environment", { tim
   await child.finish(10_000);
 });
 
-test("is gone when its parent is killed with SIGKILL", { timeout: 20_000 }, async () => {
+test("is gone when its parent is killed with SIGKILL", { timeout: 90_000 }, async () => {
   const code = `
     import { systemClock } from ${JSON.stringify(new URL("../../core/clock.ts", import.meta.url).href)};
     import { FfmpegProcess } from ${JSON.stringify(new URL("./process.ts", import.meta.url).href)};
@@ -116,7 +116,7 @@ async function untilGone(pid: number): Promise<void> {
   await once(watcher, "exit");
 }
 
-test("tells that there were too many open files, and harms nobody", { timeout: 20_000 }, async () => {
+test("tells that there were too many open files, and harms nobody", { timeout: 90_000 }, async () => {
   const script = `
     import { openSync } from "node:fs";
     import { FfmpegProcess } from ${JSON.stringify(new URL("./process.ts", import.meta.url).href)};

@@ -26,7 +26,7 @@ after(() => rm(directory, { recursive: true }));
 /** Runs a program to its end, however it ends. */
 function run(program: string, ...args: string[]): Promise<{ exitCode: number; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile(program, args, { timeout: 60_000 }, (_error, _stdout, stderr) => {
+    const child = execFile(program, args, { timeout: 180_000 }, (_error, _stdout, stderr) => {
       resolve({ exitCode: child.exitCode ?? -1, stderr });
     });
   });

@@ -62,7 +62,7 @@ export function serviceDescription(presentation: Presentation): Element | undefi
       min: Math.round(MIN_PARTS * partTargetMs),
       max: maxLatencyMs(options, targetLatencyMs(presentation)),
     }),
-    element("PlaybackRate", { min: 0.96, max: 1.04 }),
+    element("PlaybackRate", { min: 0.96, max: 1.1 }),
   ]);
 }
 

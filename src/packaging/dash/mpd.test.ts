@@ -37,7 +37,7 @@ describe("renderMpd", () => {
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,http://www.dashif.org/guidelines/low-latency-live-v5" minBufferTime="PT0.5S" type="dynamic" availabilityStartTime="2026-01-01T00:00:00.000Z" publishTime="2026-01-02T00:00:00.000Z" minimumUpdatePeriod="PT0.5S" timeShiftBufferDepth="PT20S" suggestedPresentationDelay="PT2S">
   <ServiceDescription id="0">
     <Latency target="2000" min="1000" max="6000"/>
-    <PlaybackRate min="0.96" max="1.04"/>
+    <PlaybackRate min="0.96" max="1.1"/>
   </ServiceDescription>
   <Period id="p0" start="PT10S" duration="PT4S">
     <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" maxWidth="1280" maxHeight="720">
