@@ -1,7 +1,10 @@
+import { fork } from "node:child_process";
 import { startApp } from "./app/app.ts";
 import { type CommandOptions, migrate, moveCatalog } from "./app/catalog-commands.ts";
 import { loadConfig } from "./app/config.ts";
 import { renderHelp } from "./app/config-docs.ts";
+import { startWorker } from "./app/worker.ts";
+import { workerChannel } from "./app/worker-channel.ts";
 import { DomainError } from "./core/errors.ts";
 import { openLog } from "./observe/log.ts";
 
@@ -19,16 +22,30 @@ try {
     process.stdout.write(renderHelp());
     process.exit(0);
   }
-  const [, , name = "", ...rest] = process.argv;
+  const [, script = "", name = "", ...rest] = process.argv;
   const command = COMMANDS[name];
   if (command) {
     await runCommand(command, rest);
     process.exit(0);
   }
+  if (name === "worker") await runWorker(rest);
+  else await runServer(script, process.argv.slice(2));
+} catch (error) {
+  // What went wrong by the hand of who started us is one line; anything else is a bug and keeps its stack.
+  const text = error instanceof DomainError ? error.message : String(error instanceof Error ? error.stack : error);
+  process.stderr.write(`headwater: ${text}\n`);
+  process.exitCode = 1;
+}
+
+async function runServer(script: string, argv: readonly string[]): Promise<void> {
   const stopping = untilStopped();
-  const config = await loadConfig({ argv: process.argv.slice(2), env: process.env, directory: process.cwd() });
-  const log = openLog({ level: config.observe.logLevel, format: config.observe.logFormat });
-  const app = await startApp({ config, log: log.logger, searchPath: process.env.PATH ?? "" });
+  const { config, log } = await prepare(argv);
+  const app = await startApp({
+    config,
+    log: log.logger,
+    searchPath: process.env.PATH ?? "",
+    spawnWorker: () => fork(script, ["worker", ...argv], { stdio: ["ignore", "inherit", "inherit", "ipc"] }),
+  });
   process.stdout.write(
     [
       "",
@@ -42,11 +59,29 @@ try {
   await stopping;
   await app.close();
   log.close();
-} catch (error) {
-  // What went wrong by the hand of who started us is one line; anything else is a bug and keeps its stack.
-  const text = error instanceof DomainError ? error.message : String(error instanceof Error ? error.stack : error);
-  process.stderr.write(`headwater: ${text}\n`);
-  process.exitCode = 1;
+}
+
+/** A worker of its own, until it is told to stop; one that a server keeps ends with the server. */
+async function runWorker(argv: readonly string[]): Promise<void> {
+  const channel = workerChannel(process);
+  const stopping = channel ? channel.closed : untilStopped();
+  // Ctrl-C reaches the server's worker, too, which waits for the server's word.
+  if (channel) for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
+  const { config, log } = await prepare(argv);
+  const worker = await startWorker({
+    config,
+    log: log.logger.child({ process: "worker" }),
+    searchPath: process.env.PATH ?? "",
+    isLiveBehind: () => channel?.isLiveBehind() ?? false,
+  });
+  await stopping;
+  await worker.close();
+  log.close();
+}
+
+async function prepare(argv: readonly string[]) {
+  const config = await loadConfig({ argv, env: process.env, directory: process.cwd() });
+  return { config, log: openLog({ level: config.observe.logLevel, format: config.observe.logFormat }) };
 }
 
 async function runCommand(command: (options: CommandOptions) => Promise<void>, rest: readonly string[]) {

@@ -87,6 +87,7 @@ describe("a server that runs", () => {
       checks.map((check) => [check.name, check.ready]),
       [
         ["catalog", true],
+        ["jobs", true],
         ["store", true],
         ["ffmpeg", true],
       ],

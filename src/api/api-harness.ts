@@ -9,7 +9,11 @@ import { ManualClock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { StreamId } from "../core/ids.ts";
 import { silentLogger } from "../core/logger.ts";
+import { Database } from "../database/database.ts";
 import { HttpServer } from "../http/server.ts";
+import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
+import { Library } from "../library/library.ts";
+import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
 import { registerApi } from "./api.ts";
 import type { ApiDependencies, ReadinessCheck } from "./dependencies.ts";
 import type { LiveStatus, RunningStreams } from "./running-streams.ts";
@@ -61,7 +65,17 @@ export const IDLE_STATUS: LiveStatus = {
 export async function startApi(t: TestContext, changes: Partial<ApiDependencies> & { publicUrl?: string } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), "headwater-api-"));
   const clock = new ManualClock();
-  const catalog = await Catalog.open({ dataDir, log: silentLogger, clock });
+  const database = await Database.open({ dataDir, log: silentLogger });
+  const catalog = await Catalog.on(database, clock);
+  const jobs = await EmbeddedJobQueue.open({
+    database,
+    leaseMs: 15_000,
+    retention: { ageMs: 3_600_000, count: 100 },
+    log: silentLogger,
+    clock,
+  });
+  const store = new MemoryObjectStore({ clock });
+  const stored = libraryOver({ catalog, jobs, store, clock });
   const running = new ScriptedBroadcasts();
   const checks: ReadinessCheck[] = [{ name: "ffmpeg", isReady: true, detail: "5.1" }];
   const { publicUrl } = changes;
@@ -71,6 +85,9 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   await registerApi(http.app, {
     streams: catalog.streams,
     running,
+    videos: catalog.videos,
+    stored,
+    jobs,
     addressOf: ({ socket }) => socket.remoteAddress ?? "",
     hasOpenOperations: true,
     admin,
@@ -95,11 +112,45 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   const { port } = await http.start();
   t.after(async () => {
     await http.close();
-    await catalog.close();
+    await jobs.close();
+    await database.close();
     await rm(dataDir, { recursive: true, force: true });
   });
   const origin = `http://127.0.0.1:${port}`;
-  return { origin, port, http, catalog, running, checks, admin, clock, call: callerOf(origin) };
+  return { origin, port, http, catalog, jobs, store, stored, running, checks, admin, clock, call: callerOf(origin) };
+}
+
+/** Takes videos in and lets them go; nobody takes its jobs, so nothing is made here. */
+function libraryOver(parts: {
+  readonly catalog: Catalog;
+  readonly jobs: EmbeddedJobQueue;
+  readonly store: MemoryObjectStore;
+  readonly clock: ManualClock;
+}): Library {
+  const { catalog, jobs, store, clock } = parts;
+  const program = { path: "/usr/bin/ffmpeg", environment: {}, workDir: tmpdir(), niceness: 0 };
+  const codecs = { videoCodecs: ["h264"], audioCodecs: ["aac"] };
+  return new Library({
+    videos: catalog.videos,
+    jobs,
+    tools: { program, store, clock, logger: silentLogger, coreCount: 1, preset: "veryfast" },
+    ffprobe: { program: { ...program, path: "/usr/bin/ffprobe" }, clock },
+    limits: { maxDurationMs: 60_000, maxPictureSide: 4096, ...codecs },
+    planning: {
+      profiles: ["360p", "240p"],
+      isAskedFor: false,
+      copiesVideo: true,
+      copiesAudio: true,
+      audioCodecs: codecs.audioCodecs,
+      segmentTargetMs: 4_000,
+      chunkTargetMs: 20_000,
+    },
+    makeArtifacts: undefined,
+    clock,
+    log: silentLogger,
+    cleanUpIntervalMs: 3_600_000,
+    failedRetentionMs: 3_600_000,
+  });
 }
 
 interface Answer {

@@ -4,6 +4,7 @@ import { serializerCompiler } from "fastify-type-provider-zod";
 import { requireAdmin } from "./admin-hook.ts";
 import { tellClientAddress } from "./client-address.ts";
 import type { ApiDependencies } from "./dependencies.ts";
+import { jobRoutes } from "./job-routes.ts";
 import { openApiRoutes, registerOpenApi } from "./open-api.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { playbackRoutes } from "./playback-routes.ts";
@@ -12,6 +13,7 @@ import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { streamRoutes } from "./stream-routes.ts";
 import { validateWithZod } from "./validation.ts";
+import { videoRoutes } from "./video-routes.ts";
 
 /**
  * Adds the REST resources, their OpenAPI document and the operations endpoints to `app`, whose error handler makes the
@@ -29,6 +31,8 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
     await api.register(async (scope) => {
       requireAdmin(scope, dependencies.admin);
       for (const prefix of ["/api/v1/streams", "/streams"]) streamRoutes(scope, prefix, dependencies);
+      videoRoutes(scope, dependencies);
+      jobRoutes(scope, dependencies);
       serverRoutes(scope, dependencies);
     });
     sessionRoutes(api, dependencies);

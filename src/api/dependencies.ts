@@ -1,15 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import type { AdminAccess } from "../access/admin.ts";
 import type { StreamRepository } from "../catalog/stream-repository.ts";
+import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { JobQueue } from "../jobs/job-queue.ts";
 import type { RunningStreams } from "./running-streams.ts";
+import type { StoredVideos } from "./stored-videos.ts";
 import type { StreamDefaults } from "./stream-resource.ts";
 
 /** What the API needs of the running system. */
 export interface ApiDependencies {
   readonly streams: Pick<StreamRepository, "create" | "get" | "list" | "setKeyHash" | "heartbeat" | "remove">;
   readonly running: RunningStreams;
+  readonly videos: Pick<VideoRepository, "get" | "list" | "describe" | "renditions" | "artifacts">;
+  readonly stored: StoredVideos;
+  readonly jobs: Pick<JobQueue, "get" | "list" | "cancel">;
   readonly admin: AdminAccess;
   readonly clock: Clock;
   readonly log: Logger;

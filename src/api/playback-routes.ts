@@ -11,9 +11,12 @@ import { problems } from "./problem-schema.ts";
 import { mediaPath, playbackState } from "./stream-resource.ts";
 import { found, idOf } from "./stream-routes.ts";
 import { playbackSchema, streamParamsSchema } from "./stream-schemas.ts";
+import { describePlayback } from "./video-resource.ts";
+import { foundVideo, videoIdOf } from "./video-routes.ts";
+import { videoParamsSchema, videoPlaybackSchema } from "./video-schemas.ts";
 
 /** What a player needs of the API, from any origin and without credentials. `app` must be a scope of its own. */
-export function playbackRoutes(app: FastifyInstance, { streams, running }: ApiDependencies): void {
+export function playbackRoutes(app: FastifyInstance, { streams, running, videos }: ApiDependencies): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const shared = { params: streamParamsSchema, tags: ["Playback"], security: [] };
   app.addHook("onRequest", async (_request, reply) => {
@@ -44,6 +47,24 @@ export function playbackRoutes(app: FastifyInstance, { streams, running }: ApiDe
         hls_url: enableHls ? `${mediaPath(record)}/master.m3u8` : null,
         dash_url: enableDash ? `${mediaPath(record)}/manifest.mpd` : null,
       };
+    },
+  );
+
+  routes.get(
+    "/api/v1/videos/:id/playback",
+    {
+      schema: {
+        operationId: "getVideoPlayback",
+        summary: "What a player of a video needs: whether it can be played yet, and what",
+        ...shared,
+        params: videoParamsSchema,
+        response: { 200: videoPlaybackSchema, ...problems(404) },
+      },
+    },
+    async (request, reply) => {
+      const record = foundVideo(await videos.get(videoIdOf(request.params.id)), request.params.id);
+      reply.header("cache-control", "public, max-age=1");
+      return describePlayback(record, await videos.artifacts(record.videoId));
     },
   );
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { hashStreamKey } from "../access/stream-keys.ts";
@@ -7,6 +7,7 @@ import type { NewStream } from "../catalog/stream-repository.ts";
 import { DomainError } from "../core/errors.ts";
 import { newStreamId, newStreamKey, parseStreamId, type StreamId } from "../core/ids.ts";
 import type { ApiDependencies } from "./dependencies.ts";
+import { linkNext } from "./paging.ts";
 import { problems } from "./problem-schema.ts";
 import { baseUrlFor, rtmpServerFor } from "./server-address.ts";
 import { detail, instant, type StreamDefaults, summarize } from "./stream-resource.ts";
@@ -212,12 +213,4 @@ function newStream(body: CreateStreamBody, streamKey: string, defaults: StreamDe
 
 function keyFields(streamKey: string): { keyHash: string; keyHint: string } {
   return { keyHash: hashStreamKey(streamKey), keyHint: streamKey.slice(-4) };
-}
-
-/** RFC 8288: where the next page is, with everything that this one was asked for. */
-function linkNext(reply: FastifyReply, path: string, query: Record<string, string | number | undefined>): void {
-  const parameters = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, `${value}`]],
-  );
-  reply.header("link", `<${path}?${new URLSearchParams(parameters)}>; rel="next"`);
 }

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import type { ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { AdminAccess } from "../access/admin.ts";
@@ -14,25 +13,33 @@ import type { StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
-import { type FfmpegProbe, probeFfmpeg } from "../encode/ffmpeg/probe.ts";
+import { StoredDelivery } from "../delivery/stored-delivery.ts";
 import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import { Stills } from "../encode/stills.ts";
 import { restrictOrigins } from "../http/cors.ts";
+import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { createHttpServer } from "../http/server.ts";
 import { TrustedProxies } from "../http/trusted-proxies.ts";
 import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/pattern-source.ts";
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
+import type { JobQueue } from "../jobs/job-queue.ts";
+import { VideoReader } from "../library/video-reader.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
+import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { claimDataDir } from "./data-dir.ts";
+import { openJobQueue } from "./job-queue.ts";
+import { openObjectStore } from "./object-store.ts";
+import { openLibrary } from "./open-library.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
+import { WorkerChild } from "./worker-child.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
 const ENCODER_NICENESS = 5;
@@ -41,6 +48,8 @@ const ENCODER_NICENESS = 5;
  * the beginning of the end, so that all is over in ten seconds.
  */
 const FAREWELL_LIMIT_MS = 7_500;
+/** A ladder is a second behind by its nature; from here on stored video has to wait. */
+const LIVE_BEHIND_MS = 2_000;
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {
@@ -48,6 +57,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Where programs are looked for, as PATH is written. */
   readonly searchPath: string;
+  /** Starts a worker with this configuration and a channel to this process, at whose end it ends. */
+  readonly spawnWorker: () => ChildProcess;
   readonly clock?: Clock;
 }
 
@@ -70,7 +81,8 @@ export interface App {
  * Starts Headwater; read from top to bottom, this is how it is built. Throws DomainError when the directory, a port or
  * ffmpeg cannot be had, and leaves nothing behind then.
  */
-export async function startApp({ config, log, searchPath, clock = systemClock }: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config, log, searchPath, spawnWorker, clock = systemClock } = options;
   await using building = new AsyncDisposableStack();
   const { dataDir, host, publicUrl } = config.server;
   building.defer(await claimDataDir(dataDir));
@@ -80,6 +92,20 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
+  const worker = new WorkerChild({
+    spawn: spawnWorker,
+    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
+    clock,
+    log,
+  });
+  const ensureWorker = () => {
+    if (config.jobs.worker) worker.start();
+  };
+  const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
+  building.defer(() => jobs.close());
+  building.defer(() => worker.close());
+  const { store } = await openObjectStore({ config, clock, log });
+  building.defer(() => store.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
     askFfmpeg(config, searchPath),
@@ -88,6 +114,18 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   const proxies = new TrustedProxies(config.http.trustedProxies);
   const metrics = new Metrics({ version: VERSION, clock });
   const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
+  const { videos } = catalog;
+  const library = openLibrary({
+    config,
+    videos,
+    jobs,
+    store,
+    program,
+    ffprobePath: await findFfprobe(ffmpeg.path, searchPath),
+    coreCount: 1,
+    clock,
+    log,
+  });
   const stills = new Stills({ program, clock, logger: log });
   const channels = new Channels({
     streams,
@@ -118,6 +156,14 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     publicUrl,
     addressOf: (req) => proxies.addressOf(req),
   });
+  const storedDelivery = new StoredDelivery({
+    videos: new VideoReader({ videos, storyboardOf: () => undefined }),
+    store,
+    clock,
+    log,
+    metrics: metrics.delivery,
+  });
+  const deliver = (req: HttpRequest, res: HttpResponse) => delivery.handle(req, res) || storedDelivery.handle(req, res);
   metrics.follow({
     activeStreams: () => channels.counts().liveCount,
     ffmpegProcesses: () => channels.counts().encoderCount,
@@ -134,10 +180,10 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     port: config.http.port,
     log,
     // Whoever narrows the origins needs headers that change with each request.
-    direct: isOpenToAll ? (req, res) => delivery.handle(req, res) : undefined,
+    direct: isOpenToAll ? deliver : undefined,
     fast: (req, res) => {
       if (!isOpenToAll) restrictOrigins(req, res, allowedOrigins);
-      return delivery.handle(req, res);
+      return deliver(req, res);
     },
     limits: { maxConnectionCount: config.http.maxConnections, maxBodyBytes: config.http.maxJsonBodyBytes },
   });
@@ -152,6 +198,9 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   await registerApi(http.app, {
     streams,
     running: channels,
+    videos,
+    stored: library,
+    jobs,
     admin,
     clock,
     log,
@@ -174,7 +223,8 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
       clock,
       checks: [
         { name: "catalog", run: () => catalog.check().then(() => undefined) },
-        { name: "store", run: () => access(dataDir, constants.W_OK).then(() => dataDir) },
+        { name: "jobs", run: () => jobs.check().then(() => undefined) },
+        { name: "store", run: () => store.check().then(() => config.storage.backend) },
         { name: "ffmpeg", run: async () => (await askFfmpeg(config, searchPath)).version },
       ],
     }),
@@ -198,6 +248,9 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
   heartbeats.start();
   building.defer(() => heartbeats.close());
   await resumePatterns(channels, patterns, log);
+  library.start();
+  building.defer(() => library.close());
+  if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;
@@ -210,15 +263,11 @@ export async function startApp({ config, log, searchPath, clock = systemClock }:
     rtmpUrl: `rtmp://${new URL(httpUrl).hostname}:${rtmpPort}/live`,
     async close() {
       rtmp.drain();
-      await running.disposeAsync();
+      const workerClosed = worker.close();
+      await Promise.all([workerClosed, running.disposeAsync()]);
       log.info({}, "closed");
     },
   };
-}
-
-function askFfmpeg({ transcode }: Config, searchPath: string): Promise<FfmpegProbe> {
-  const requiredEncoders = [transcode.encoder, "aac"];
-  return probeFfmpeg({ command: transcode.ffmpegPath, searchPath, requiredEncoders });
 }
 
 function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, clock: Clock): BruteForceGuard {
@@ -235,6 +284,13 @@ function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
     maxMessageBytes: rtmp.maxMessageBytes,
     maxBitrateKbps: Math.round(rtmp.maxBitrateBps / 1000),
   };
+}
+
+/** There are jobs from before, or other machines may add some that nobody here is told of. */
+async function mayHaveWork({ database, redis }: Config, jobs: JobQueue): Promise<boolean> {
+  if (database.url !== undefined || redis.url !== undefined) return true;
+  const { waiting, delayed, active } = await jobs.counts();
+  return waiting + delayed + active > 0;
 }
 
 /** The test pictures that were on air when the server before this one ended, newest first. */

@@ -160,6 +160,11 @@ export class Channels implements PublishGate, LivePresentations, RunningStreams 
     };
   }
 
+  /** How far the encoder of a broadcast is behind that is furthest behind. */
+  get encoderBehindMs(): number {
+    return Math.max(0, ...[...this.#live.values()].map((run) => run.encoderBehindMs));
+  }
+
   /**
    * How long a player of what is on air may go without asking: one that reloads its playlist plainly, once each target
    * duration. 0 when nobody watches.

@@ -115,6 +115,11 @@ export class Run {
     return this.#ladder?.health.isRunning ? 1 : 0;
   }
 
+  /** How far its encoder is behind what came in; 0 while none runs. */
+  get encoderBehindMs(): number {
+    return this.#ladder?.health.behindMs ?? 0;
+  }
+
   /** From the encoder to the eye of a player that keeps the distance we ask for, as of now. */
   latencyMs(): number | undefined {
     const { period } = this.broadcast;

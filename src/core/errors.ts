@@ -30,6 +30,7 @@ export const ERRORS = {
   UPLOAD_TOO_LARGE: { category: "invalid", title: "The upload is larger than configured" },
   UPLOAD_INCOMPLETE: { category: "invalid", title: "The upload ended before all of it was there" },
   VIDEO_CONFLICT: { category: "conflict", title: "The video is in a state that does not allow this" },
+  VIDEO_CANCELLED: { category: "conflict", title: "The making of the video was stopped" },
   STORAGE_FULL: { category: "unavailable", title: "There is no space left for media" },
   NOT_IMPLEMENTED: { category: "unavailable", title: "This is not available yet" },
   PORT_IN_USE: { category: "unavailable", title: "The port is in use" },

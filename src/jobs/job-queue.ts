@@ -91,6 +91,8 @@ export interface JobQueueOptions {
   readonly retention: JobRetention;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Told of each job that is put in here, before it is known whether there was one already. */
+  readonly onAdd?: (() => void) | undefined;
 }
 
 /** Jobs that ended go when they are older than `ageMs`, or when `count` newer ones ended the same way. */

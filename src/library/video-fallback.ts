@@ -4,7 +4,7 @@ import { encodedInstead } from "./audio-plan.ts";
 import { type PlanOptions, planVideo } from "./planner.ts";
 import type { VideoEncodeSpec, VideoPlan } from "./video-plan.ts";
 import { newRendition } from "./video-preparation.ts";
-import type { PlannedRendition, VideoState } from "./video-records.ts";
+import { type PlannedRendition, soundBeside, type VideoState } from "./video-records.ts";
 
 type FallbackVideos = Pick<VideoRepository, "setPlan" | "renewRendition" | "failRendition">;
 
@@ -23,7 +23,7 @@ export async function fallBackToEncoding(
   const rungs = encoded.renditions.filter((spec): spec is VideoEncodeSpec => spec.kind === "video");
   const missing = rungs
     .filter(({ id }) => !renditions.some(({ record }) => record.renditionId === id))
-    .map((spec) => ({ ...spec, audioRenditionId: soundBeside(spec, state) }));
+    .map((spec) => ({ ...spec, audioRenditionId: soundBeside(spec, renditions) }));
   const { durationMs, chunkCount, picture } = encoded;
   const notes = [...plan.notes, `The picture is not kept as it came: ${message}.`];
   const next: VideoPlan = {
@@ -40,11 +40,6 @@ export async function fallBackToEncoding(
     await videos.renewRendition({ ...record, nextEpoch: newEpoch() });
   }
   await videos.failRendition({ ...copy.record, error: `It is not kept as it came: ${message}.` });
-}
-
-function soundBeside({ audioRenditionId }: VideoEncodeSpec, { renditions }: VideoState): string | null {
-  const audio = renditions.filter(({ spec }) => spec.kind === "audio").map(({ record }) => record.renditionId);
-  return audio.find((id) => id === audioRenditionId) ?? audio[0] ?? null;
 }
 
 /** Sound that cannot be kept as it came is encoded in its place, under the same id. */

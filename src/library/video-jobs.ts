@@ -23,6 +23,9 @@ export const VIDEO_JOB_DATA = {
   "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
 } as const;
 
+/** What the data of any of them tell: which video, and what of it. */
+export const VIDEO_JOB_SUBJECT = z.object({ videoId, targets: targets.default([]) });
+
 export type VideoJobKind = keyof typeof VIDEO_JOB_DATA;
 export type VideoJobData<Kind extends VideoJobKind> = z.output<(typeof VIDEO_JOB_DATA)[Kind]>;
 

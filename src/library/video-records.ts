@@ -1,7 +1,13 @@
 import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { CommittedChunk } from "../catalog/video-repository.ts";
 import { type SourceMedia, sourceMediaSchema } from "./source-media.ts";
-import { type RenditionSpec, renditionSpecSchema, type VideoPlan, videoPlanSchema } from "./video-plan.ts";
+import {
+  type RenditionSpec,
+  renditionSpecSchema,
+  type VideoEncodeSpec,
+  type VideoPlan,
+  videoPlanSchema,
+} from "./video-plan.ts";
 
 /** A rendition with what is to be made of it. */
 export interface PlannedRendition {
@@ -62,4 +68,13 @@ export function videoCopyOf({ plan, renditions }: VideoState): PlannedRendition 
   return renditions.find(({ record, spec }) => {
     return spec.kind === "video" && spec.method === "copy" && record.status !== "errored";
   });
+}
+
+/** What is heard beside a rung that joins later: what its own plan says where that is there, else the best. */
+export function soundBeside(
+  { audioRenditionId }: VideoEncodeSpec,
+  renditions: readonly PlannedRendition[],
+): string | null {
+  const audio = renditions.filter(({ spec }) => spec.kind === "audio").map(({ record }) => record.renditionId);
+  return audio.find((id) => id === audioRenditionId) ?? audio[0] ?? null;
 }

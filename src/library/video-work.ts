@@ -85,14 +85,15 @@ export class VideoWork {
     failure: { readonly code: string; readonly message: string },
   ): Promise<void> {
     const { videos, road, log } = this.#options;
-    log.warn(
-      { videoId, renditionIds: targets.map(({ renditionId }) => renditionId), ...failure },
-      "a job failed for good",
-    );
-    for (const target of targets) await videos.failRendition({ videoId, ...target, error: failure.message });
-    if (targets.length > 0) return road.settle(videoId, failure);
-    const video = await videos.get(videoId);
-    if (video?.plan === null) await videos.setStatus(videoId, { status: "errored", error: failure });
+    const state = await road.state(videoId);
+    if (!state) return;
+    const unsettled = unsettledOf(state, targets);
+    if (!state.plan && targets.length === 0) await videos.setStatus(videoId, { status: "errored", error: failure });
+    else if (unsettled.length === 0) return;
+    const renditionIds = unsettled.map(({ record }) => record.renditionId);
+    log.warn({ videoId, renditionIds, ...failure }, "a job of a video failed for good");
+    for (const { record } of unsettled) await videos.failRendition({ ...record, error: failure.message });
+    await road.settle(videoId, failure);
   }
 
   async #prepare(_data: unknown, { signal }: JobAttempt, { video, plan }: VideoState): Promise<void> {

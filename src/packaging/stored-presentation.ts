@@ -45,7 +45,7 @@ export class StoredPresentation implements Presentation {
     for (const [place, rendition] of video.renditions.entries()) {
       this.#tracks.set(rendition.id, this.#track(previous.get(rendition.id), rendition, place));
     }
-    this.#offered = offered([...this.#tracks.values()].filter(({ segments }) => segments.length > 0));
+    this.#offered = offered([...this.#tracks.values()]);
   }
 
   #track(known: StoredTrack | undefined, rendition: StoredRendition, place: number): StoredTrack {
@@ -97,7 +97,8 @@ function extrasOf({ durationMs, updatedAtMs, texts, storyboard }: StoredVideo): 
  * from the first second, and nothing that is still being made may stand beside it; renditions that are made together grow
  * together, and one that is made anew comes back when it has caught up.
  */
-function offered(tracks: readonly StoredTrack[]): StoredTrack[] {
+function offered(all: readonly StoredTrack[]): StoredTrack[] {
+  const tracks = all.filter(({ segments }) => segments.length > 0);
   const byId = new Map(tracks.map((track) => [track.id, track]));
   const audioOf = ({ audioRenditionId }: StoredTrack) => byId.get(audioRenditionId ?? "");
   const isWhole = (track: StoredTrack) => track.stored.isComplete && audioOf(track)?.stored.isComplete !== false;
@@ -110,6 +111,8 @@ function offered(tracks: readonly StoredTrack[]): StoredTrack[] {
   const isAbreast = (track: StoredTrack) =>
     hasWholeSource ? isWhole(track) : track.stored.isComplete || track.endMs + MAX_LAG_MS >= edges[track.kind];
   const videos = playable.filter((track) => track.kind === "video" && isAbreast(track));
+  // Sound that waits for its picture.
+  if (videos.length === 0 && all.some(({ kind }) => kind === "video")) return [];
   const heard = new Set(videos.map(audioOf));
   return playable.filter((track) =>
     track.kind === "video" ? videos.includes(track) : heard.has(track) || isAbreast(track),

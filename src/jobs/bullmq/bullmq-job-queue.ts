@@ -76,6 +76,7 @@ export class BullmqJobQueue implements JobQueue {
 
   async add(job: NewJob): Promise<string> {
     const { kind, data, priority, delayMs, maxAttempts, backOff, dedupKey } = completeJob(job);
+    this.#options.onAdd?.();
     const nowMs = Math.floor(this.#clock.nowMs());
     const added = await answerOf(() =>
       this.#queue.add(

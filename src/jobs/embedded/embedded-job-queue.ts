@@ -60,6 +60,7 @@ export class EmbeddedJobQueue implements JobQueue {
 
   async add(job: NewJob): Promise<string> {
     const complete = completeJob(job);
+    this.#options.onAdd?.();
     const jobId = this.#ids.next(this.#clock.nowMs());
     for (let tryCount = 0; tryCount < MAX_ADD_TRIES; tryCount++) {
       if (await this.#table.insert(jobId, complete)) {

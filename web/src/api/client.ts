@@ -7,11 +7,14 @@ import type {
   Session,
   StreamDetails,
   StreamPage,
+  VideoDetails,
+  VideoPage,
+  VideoPlayback,
 } from "./model.ts";
 import { ApiProblem, problemOf } from "./problem.ts";
 
 interface Call {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal | undefined;
 }
@@ -50,6 +53,8 @@ function parsed(text: string): unknown {
 
 const streamPath = (id: string): string => `/api/v1/streams/${encodeURIComponent(id)}`;
 
+const videoPath = (id: string): string => `/api/v1/videos/${encodeURIComponent(id)}`;
+
 /** Every call throws `ApiProblem`, or the abort reason when its signal aborted. */
 export const api = {
   /** Exchanges the admin token for a session cookie. */
@@ -65,6 +70,16 @@ export const api = {
   remove: (id: string) => call<unknown>(streamPath(id), { method: "DELETE" }),
   rotateKey: (id: string) => call<KeyGrant>(`${streamPath(id)}/key`, { method: "POST" }),
   playback: (id: string, signal?: AbortSignal) => call<Playback>(`${streamPath(id)}/playback`, { signal }),
+  videos: (signal?: AbortSignal, cursor?: string) =>
+    call<VideoPage>(`/api/v1/videos?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal }),
+  video: (id: string, signal?: AbortSignal) => call<VideoDetails>(videoPath(id), { signal }),
+  changeVideo: (id: string, change: { title?: string | null; description?: string | null }) =>
+    call<VideoDetails>(videoPath(id), { method: "PATCH", body: change }),
+  removeVideo: (id: string) => call<unknown>(videoPath(id), { method: "DELETE" }),
+  cancelVideo: (id: string) => call<VideoDetails>(`${videoPath(id)}/cancel`, { method: "POST" }),
+  retryRendition: (id: string, rendition: string) =>
+    call<VideoDetails>(`${videoPath(id)}/renditions/${encodeURIComponent(rendition)}/retry`, { method: "POST" }),
+  videoPlayback: (id: string, signal?: AbortSignal) => call<VideoPlayback>(`${videoPath(id)}/playback`, { signal }),
 };
 
 /** Address of the newest still of a stream; `turn` makes it a fresh one. */

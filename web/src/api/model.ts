@@ -12,4 +12,9 @@ export type {
   StreamPage,
   StreamSummary,
   Track as TrackFacts,
+  Video as VideoDetails,
+  VideoPage,
+  VideoPlayback,
+  VideoRendition as VideoRenditionFacts,
+  VideoSummary,
 } from "./schema.ts";

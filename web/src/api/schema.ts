@@ -1,5 +1,17 @@
 // Generated from the API's OpenAPI document by `npm run api-types`; changes belong into the schemas of src/api.
 
+export interface ChangeVideoInput {
+  readonly title?: string | null;
+  readonly description?: string | null;
+}
+
+export interface TranscodeInput {
+  readonly profiles?: readonly ("2160p" | "1440p" | "1080p" | "720p" | "480p" | "360p" | "240p")[];
+  readonly generateHLS?: boolean;
+  readonly generateDASH?: boolean;
+  readonly generateThumbnails?: boolean;
+}
+
 export interface CreateStreamInput {
   /** Stands in all addresses; made when left out */
   readonly stream_id?: string;
@@ -70,6 +82,7 @@ export interface Problem {
     | "UPLOAD_TOO_LARGE"
     | "UPLOAD_INCOMPLETE"
     | "VIDEO_CONFLICT"
+    | "VIDEO_CANCELLED"
     | "STORAGE_FULL"
     | "NOT_IMPLEMENTED"
     | "PORT_IN_USE"
@@ -85,6 +98,135 @@ export interface Problem {
     readonly detail: string;
   }[];
   readonly [field: string]: unknown;
+}
+
+export interface Reason {
+  /** Stable, as in docs/errors.md */
+  readonly code: string;
+  /** For people */
+  readonly message: string;
+}
+
+export interface VideoRendition {
+  readonly id: string;
+  readonly kind: "video" | "audio" | "text";
+  /** As it came, or encoded here */
+  readonly origin: "source" | "rung";
+  readonly status: "waiting" | "working" | "ready" | "errored";
+  /** How much of the video's length is there */
+  readonly progress: number;
+  /** Media time made in one second; null while nothing is being made */
+  readonly speed: number | null;
+  /** RFC 6381 */
+  readonly codec: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly error: string | null;
+}
+
+export interface VideoSummary {
+  readonly video_id: string;
+  readonly title: string;
+  /** A playable video can be watched while the rest of it is being made */
+  readonly status: "preparing" | "playable" | "ready" | "errored";
+  /** Of all that is to be made */
+  readonly progress: number;
+  readonly duration_ms: number | null;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  /** Reference, relative to this server */
+  readonly poster_url: string | null;
+  readonly error: Reason | null;
+}
+
+export interface Video {
+  readonly video_id: string;
+  readonly title: string;
+  /** A playable video can be watched while the rest of it is being made */
+  readonly status: "preparing" | "playable" | "ready" | "errored";
+  /** Of all that is to be made */
+  readonly progress: number;
+  readonly duration_ms: number | null;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  /** Reference, relative to this server */
+  readonly poster_url: string | null;
+  readonly error: Reason | null;
+  readonly description: string | null;
+  /** What was handed in */
+  readonly source: {
+    readonly file_name: string;
+    readonly size_bytes: number;
+  } | null;
+  readonly renditions: readonly VideoRendition[];
+  /** Until all is made; null when that cannot be told */
+  readonly remaining_ms: number | null;
+  readonly playable_at: string | null;
+  readonly ready_at: string | null;
+  readonly hls_url: string;
+  readonly dash_url: string;
+  readonly watch_url: string;
+  /** WebVTT; reference, relative to this server */
+  readonly storyboard_url: string | null;
+  /** MP4; reference, relative to this server */
+  readonly preview_url: string | null;
+}
+
+export interface VideoPage {
+  readonly videos: readonly VideoSummary[];
+  /** null at the end */
+  readonly next_cursor: string | null;
+}
+
+export interface TranscodeStarted {
+  readonly jobId: string;
+  readonly videoId: string;
+  readonly message: string;
+}
+
+export interface VideoPlayback {
+  readonly video_id: string;
+  readonly title: string;
+  readonly state: "preparing" | "playable" | "ready" | "errored";
+  readonly duration_ms: number | null;
+  /** Reference, relative to this server */
+  readonly hls_url: string;
+  /** Reference, relative to this server */
+  readonly dash_url: string;
+  readonly poster_url: string | null;
+  readonly storyboard_url: string | null;
+}
+
+export interface Job {
+  readonly job_id: string;
+  readonly kind: string;
+  readonly state: "waiting" | "delayed" | "active" | "completed" | "failed" | "cancelled";
+  readonly video_id: string | null;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly max_attempts: number;
+  /** Of the video's whole making, when the job belongs to one */
+  readonly progress: number | null;
+  readonly remaining_ms: number | null;
+  readonly renditions: readonly {
+    readonly id: string;
+    readonly status: "waiting" | "working" | "ready" | "errored";
+    /** How much of the video's length is there */
+    readonly progress: number;
+    /** Media time made in one second; null while nothing is being made */
+    readonly speed: number | null;
+    readonly error: string | null;
+  }[];
+  readonly error: Reason | null;
+  /** RFC 3339, UTC */
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+}
+
+export interface JobPage {
+  readonly jobs: readonly Job[];
+  readonly next_cursor: string | null;
 }
 
 export interface HealthNote {

@@ -3,11 +3,14 @@ import { api } from "../api/client.ts";
 import { ApiProblem, sentenceOf } from "../api/problem.ts";
 import { Brand } from "../ui/brand.tsx";
 import { Icon } from "../ui/icon.tsx";
-import { parseRoute, type Route } from "./route.ts";
+import { parseRoute, type Route, VIDEOS_HREF } from "./route.ts";
 import { SessionLoss } from "./session-loss.ts";
 import { SignIn } from "./sign-in.tsx";
 import { StreamView } from "./stream-view.tsx";
 import { StreamsView } from "./streams-view.tsx";
+import { UploadsProvider, useUploadQueue } from "./uploads-context.ts";
+import { VideoView } from "./video-view.tsx";
+import { VideosView } from "./videos-view.tsx";
 
 type Session =
   | { readonly kind: "checking" }
@@ -18,6 +21,7 @@ type Session =
 export function App() {
   const route = useRoute();
   const [session, setSession] = useState<Session>({ kind: "checking" });
+  const uploads = useUploadQueue();
   const signIn = useCallback((token: string) => exchange(token).then(setSession), []);
   const lost = useCallback(() => setSession({ kind: "out", problem: "Your session ended. Please sign in again." }), []);
 
@@ -38,6 +42,14 @@ export function App() {
       <header class="top">
         <div class="inner">
           <Brand href="#/" />
+          <nav aria-label="Studio">
+            <a href="#/" aria-current={route.view.startsWith("stream") ? "page" : undefined}>
+              Streams
+            </a>
+            <a href={VIDEOS_HREF} aria-current={route.view.startsWith("video") ? "page" : undefined}>
+              Videos
+            </a>
+          </nav>
           <a class="button quiet" href="/api/docs">
             API
           </a>
@@ -47,10 +59,18 @@ export function App() {
         </div>
       </header>
       <main class="inner" id="main">
-        {route.view === "stream" ? <StreamView key={route.streamId} streamId={route.streamId} /> : <StreamsView />}
+        <UploadsProvider value={uploads}>
+          <View route={route} />
+        </UploadsProvider>
       </main>
     </SessionLoss.Provider>
   );
+}
+
+function View({ route }: { route: Route }) {
+  if (route.view === "stream") return <StreamView key={route.streamId} streamId={route.streamId} />;
+  if (route.view === "video") return <VideoView key={route.videoId} videoId={route.videoId} />;
+  return route.view === "videos" ? <VideosView /> : <StreamsView />;
 }
 
 function useRoute(): Route {

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bitrateText, codecText, countText, delayText, formatText, spanText } from "./figures.ts";
+import {
+  bitrateText,
+  bytesText,
+  codecText,
+  countText,
+  delayText,
+  formatText,
+  lengthText,
+  spanText,
+} from "./figures.ts";
 
 test("bit rates read as kbit/s below one Mbit/s and keep one decimal below ten", () => {
   assert.deepEqual([128_000, 999_400, 1_000_000, 4_249_000, 24_600_000].map(bitrateText), [
@@ -48,4 +57,18 @@ test("codec strings read as the names that people use", () => {
     ["avc1.640028", "hvc1.1.6.L93", "av01.0.04M", "mp4a.40.2", "mp4a.40.34", "opus", "dts"].map(codecText),
     ["H.264", "HEVC", "AV1", "AAC", "MP3", "Opus", "dts"],
   );
+});
+
+test("bytes are counted in powers of ten", () => {
+  assert.deepEqual([0, 999, 1000, 1_440_000_000, 123_400_000].map(bytesText), [
+    "0 B",
+    "999 B",
+    "1 kB",
+    "1.4 GB",
+    "123 MB",
+  ]);
+});
+
+test("a film's length reads as players show it", () => {
+  assert.deepEqual([0, 42_400, 725_000, 3_800_000].map(lengthText), ["0:00", "0:42", "12:05", "1:03:20"]);
 });

@@ -2,6 +2,7 @@ const LOOKS: Readonly<Record<string, { className: string; text: string }>> = {
   live: { className: "live", text: "Live" },
   pending: { className: "waiting", text: "Waiting" },
   reconnecting: { className: "reconnecting", text: "Reconnecting" },
+  preparing: { className: "busy", text: "Preparing" },
   processing: { className: "busy", text: "Finishing" },
   ready: { className: "", text: "Ended" },
   ended: { className: "", text: "Ended" },

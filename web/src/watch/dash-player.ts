@@ -1,5 +1,13 @@
 import { type ErrorEvent as DashErrorEvent, MediaPlayer, type MediaPlayerClass, type Representation } from "dashjs";
-import { type Delay, highestFirst, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import {
+  type AudioTrack,
+  type Delay,
+  highestFirst,
+  type Player,
+  type PlayerOptions,
+  type Quality,
+  qualityLabel,
+} from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 
 const RETRY_MS = 1000;
@@ -24,7 +32,7 @@ export class DashPlayer implements Player {
       streaming: {
         delay: { useSuggestedPresentationDelay: true },
         buffer: { mediaSourceDurationInfinity: true, bufferToKeep: 30 },
-        liveCatchup: { enabled: true, maxDrift: 5, playbackRate: { min: -0.1, max: 0.1 } },
+        liveCatchup: { enabled: options.isLive, maxDrift: 5, playbackRate: { min: -0.1, max: 0.1 } },
         // Gaps are what a publisher leaves who goes and comes back.
         gaps: { jumpGaps: true, jumpLargeGaps: true, enableStallFix: true },
         retryAttempts: { MPD: RETRY_COUNT, InitializationSegment: RETRY_COUNT, MediaSegment: 5 },
@@ -37,6 +45,7 @@ export class DashPlayer implements Player {
     const { events } = MediaPlayer;
     this.#dash.on(events.STREAM_INITIALIZED, () => this.#readQualities());
     this.#dash.on(events.QUALITY_CHANGE_RENDERED, () => options.listener.onQualities());
+    this.#dash.on(events.TRACK_CHANGE_RENDERED, () => options.listener.onQualities());
     this.#dash.on(events.ERROR, (event) => this.#onError(event as DashErrorEvent));
     this.#dash.attachView(options.video);
     this.#dash.attachSource(options.url);
@@ -58,6 +67,15 @@ export class DashPlayer implements Player {
     return this.#dash.getCurrentRepresentationForType("video")?.id;
   }
 
+  get audioTracks(): readonly AudioTrack[] {
+    const chosen = this.#dash.getCurrentTrackFor("audio");
+    return this.#dash.getTracksFor("audio").map((track, index) => ({
+      id: String(index),
+      label: track.labels[0]?.text || track.lang || `Audio ${index + 1}`,
+      isChosen: track.index === chosen?.index,
+    }));
+  }
+
   get bandwidthBps(): number | undefined {
     const kbps = this.#dash.getAverageThroughput("video");
     return kbps > 0 ? kbps * 1000 : undefined;
@@ -74,7 +92,13 @@ export class DashPlayer implements Player {
     this.#options.listener.onQualities();
   }
 
+  chooseAudio(id: string): void {
+    const track = this.#dash.getTracksFor("audio")[Number(id)];
+    if (track) this.#dash.setCurrentTrack(track);
+  }
+
   delay(): Delay {
+    if (!this.#options.isLive) return { latencyS: undefined, targetS: undefined };
     const latencyS = this.#dash.getCurrentLiveLatency();
     const targetS = this.#dash.getTargetLiveDelay();
     return { latencyS: latencyS > 0 ? latencyS : undefined, targetS: targetS > 0 ? targetS : undefined };

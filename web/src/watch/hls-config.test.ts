@@ -15,7 +15,11 @@ function patienceMs(policy: LoadPolicy | undefined, status: number): number {
 }
 
 test("playlists that are missing or unavailable are asked for during about a minute", () => {
-  const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
+  const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig({
+    isLive: true,
+    isLowLatency: true,
+    hasOtherRendition: () => false,
+  });
   for (const policy of [playlistLoadPolicy, manifestLoadPolicy]) {
     for (const status of [0, 404, 500, 503]) {
       const waitedMs = patienceMs(policy, status);
@@ -25,24 +29,34 @@ test("playlists that are missing or unavailable are asked for during about a min
 });
 
 test("a rendition that is gone is given up soon when there is another", () => {
-  const { playlistLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => true });
+  const { playlistLoadPolicy } = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => true });
   assert.ok(patienceMs(playlistLoadPolicy, 404) < 7000);
   assert.ok(patienceMs(playlistLoadPolicy, 503) >= 55_000);
 });
 
 test("a segment that is gone is given up soon, one that is unavailable is not", () => {
-  const { fragLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
+  const { fragLoadPolicy } = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => false });
   assert.ok(patienceMs(fragLoadPolicy, 404) < 4000);
   assert.ok(patienceMs(fragLoadPolicy, 503) >= 55_000);
 });
 
 test("the playlist's own hold-back is left to rule the delay", () => {
-  const config = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
+  const config = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => false });
   for (const name of ["liveSyncDuration", "liveSyncDurationCount"]) assert.ok(!(name in config), name);
 });
 
+test("a stored video begins at its beginning, though it may still grow", () => {
+  const config = hlsConfig({ isLive: false, isLowLatency: false, hasOtherRendition: () => false });
+  assert.equal(config.startPosition, 0);
+  assert.ok(!config.liveDurationInfinity);
+});
+
 test("a refusal is final", () => {
-  const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig({ isLowLatency: true, hasOtherRendition: () => false });
+  const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig({
+    isLive: true,
+    isLowLatency: true,
+    hasOtherRendition: () => false,
+  });
   for (const status of [401, 403, 410]) {
     assert.equal(patienceMs(playlistLoadPolicy, status), 0);
     assert.equal(patienceMs(fragLoadPolicy, status), 0);

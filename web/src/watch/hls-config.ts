@@ -47,23 +47,31 @@ function renditionRetry(hasOther: () => boolean): RetryConfig {
 }
 
 interface HlsConfigOptions {
+  readonly isLive: boolean;
   readonly isLowLatency: boolean;
   /** Whether there is another rendition to turn to. */
   readonly hasOtherRendition: () => boolean;
 }
 
+const LIVE: Partial<HlsConfig> = {
+  liveDurationInfinity: true,
+  backBufferLength: 30,
+  maxBufferLength: 20,
+  // The player sets the speed itself (catch-up.ts).
+  maxLiveSyncPlaybackRate: 1,
+};
+
+/** A video that is still being made looks like a live stream to hls.js, which would begin near its end. */
+const STORED: Partial<HlsConfig> = { startPosition: 0, backBufferLength: 60, maxBufferLength: 40 };
+
 /**
  * hls.js for live streams whose publisher may go and come back: what is missing for a minute is asked for again, and a
- * viewer who fell behind catches up by playing a little faster, then by a jump.
+ * viewer who fell behind catches up by playing a little faster, then by a jump. A stored video has no edge to catch up with.
  */
-export function hlsConfig({ isLowLatency, hasOtherRendition }: HlsConfigOptions): Partial<HlsConfig> {
+export function hlsConfig({ isLive, isLowLatency, hasOtherRendition }: HlsConfigOptions): Partial<HlsConfig> {
   return {
     lowLatencyMode: isLowLatency,
-    liveDurationInfinity: true,
-    backBufferLength: 30,
-    maxBufferLength: 20,
-    // The player sets the speed itself (catch-up.ts).
-    maxLiveSyncPlaybackRate: 1,
+    ...(isLive ? LIVE : STORED),
     // Start as good as most lines are; the first segments correct it within seconds.
     abrEwmaDefaultEstimate: 3_000_000,
     manifestLoadPolicy: policy(manifestRetry, 10_000, 20_000),

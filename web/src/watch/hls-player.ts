@@ -2,7 +2,15 @@ import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
 import { bufferedAheadS, catchUpRate } from "./catch-up.ts";
 import { hlsConfig, MAX_LATENCY_DURATION_COUNT } from "./hls-config.ts";
-import { type Delay, highestFirst, type Player, type PlayerOptions, type Quality, qualityLabel } from "./player.ts";
+import {
+  type AudioTrack,
+  type Delay,
+  highestFirst,
+  type Player,
+  type PlayerOptions,
+  type Quality,
+  qualityLabel,
+} from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 
 const RELOAD_DELAY_MS = 1000;
@@ -20,11 +28,14 @@ export class HlsPlayer implements Player {
   constructor(options: PlayerOptions) {
     this.#options = options;
     const hasOtherRendition = () => this.#hls.levels.length > 1;
-    this.#hls = new Hls({ ...hlsConfig({ isLowLatency: options.isLowLatency, hasOtherRendition }), workerPath });
-    this.#hls.config.liveMaxLatencyDurationCount = MAX_LATENCY_DURATION_COUNT;
+    const { isLive, isLowLatency } = options;
+    this.#hls = new Hls({ ...hlsConfig({ isLive, isLowLatency, hasOtherRendition }), workerPath });
+    if (isLive) this.#hls.config.liveMaxLatencyDurationCount = MAX_LATENCY_DURATION_COUNT;
     this.#hls.on(Events.MANIFEST_PARSED, () => this.#readQualities());
     this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
     this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());
+    this.#hls.on(Events.AUDIO_TRACKS_UPDATED, () => options.listener.onQualities());
+    this.#hls.on(Events.AUDIO_TRACK_SWITCHED, () => options.listener.onQualities());
     this.#hls.on(Events.ERROR, (_event, data) => this.#onError(data));
     if (options.isLowLatency) options.video.addEventListener("timeupdate", this.#catchUp);
     this.#hls.attachMedia(options.video);
@@ -47,6 +58,14 @@ export class HlsPlayer implements Player {
     return this.#hls.currentLevel < 0 ? undefined : String(this.#hls.currentLevel);
   }
 
+  get audioTracks(): readonly AudioTrack[] {
+    return this.#hls.audioTracks.map(({ name }, index) => ({
+      id: String(index),
+      label: name,
+      isChosen: index === this.#hls.audioTrack,
+    }));
+  }
+
   get bandwidthBps(): number | undefined {
     const bps = this.#hls.bandwidthEstimate;
     return Number.isFinite(bps) ? bps : undefined;
@@ -61,8 +80,13 @@ export class HlsPlayer implements Player {
     this.#options.listener.onQualities();
   }
 
+  chooseAudio(id: string): void {
+    this.#hls.audioTrack = Number(id);
+  }
+
   /** By PROGRAM-DATE-TIME where the playlist has it: what is seen now beside the clock on the wall. */
   delay(): Delay {
+    if (!this.#options.isLive) return { latencyS: undefined, targetS: undefined };
     const targetS = this.#hls.targetLatency ?? undefined;
     const playing = this.#hls.playingDate;
     if (playing === null) return { latencyS: this.#hls.latency || undefined, targetS };

@@ -1,3 +1,4 @@
+import "media-chrome/media-captions-button";
 import "media-chrome/media-control-bar";
 import "media-chrome/media-controller";
 import "media-chrome/media-fullscreen-button";
@@ -5,6 +6,10 @@ import "media-chrome/media-loading-indicator";
 import "media-chrome/media-mute-button";
 import "media-chrome/media-pip-button";
 import "media-chrome/media-play-button";
+import "media-chrome/media-preview-thumbnail";
+import "media-chrome/media-preview-time-display";
+import "media-chrome/media-time-display";
+import "media-chrome/media-time-range";
 import "media-chrome/media-volume-range";
 import type { HTMLAttributes } from "preact";
 
@@ -17,6 +22,8 @@ type MediaElement = HTMLAttributes<HTMLElement> & {
   nodefaultstore?: boolean;
   novolumepref?: boolean;
   loadingdelay?: string;
+  showduration?: boolean;
+  notoggle?: boolean;
   notooltip?: boolean;
 };
 
@@ -24,12 +31,17 @@ declare module "preact" {
   namespace JSX {
     interface IntrinsicElements {
       "media-controller": MediaElement;
+      "media-captions-button": MediaElement;
       "media-control-bar": MediaElement;
       "media-fullscreen-button": MediaElement;
       "media-loading-indicator": MediaElement;
       "media-mute-button": MediaElement;
       "media-pip-button": MediaElement;
       "media-play-button": MediaElement;
+      "media-preview-thumbnail": MediaElement;
+      "media-preview-time-display": MediaElement;
+      "media-time-display": MediaElement;
+      "media-time-range": MediaElement;
       "media-volume-range": MediaElement;
     }
   }

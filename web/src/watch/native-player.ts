@@ -13,6 +13,7 @@ export class NativePlayer implements Player {
   readonly format = "native";
   readonly library = null;
   readonly qualities = [];
+  readonly audioTracks = [];
   readonly choice = "auto";
   readonly current = undefined;
   readonly bandwidthBps = undefined;
@@ -34,6 +35,7 @@ export class NativePlayer implements Player {
   }
 
   choose(): void {}
+  chooseAudio(): void {}
 
   delay(): Delay {
     const startMs = this.#video.getStartDate?.().getTime() ?? Number.NaN;

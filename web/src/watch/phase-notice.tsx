@@ -5,7 +5,9 @@ const NOTICES: Readonly<Partial<Record<Phase, { title: string; text: string }>>>
   pending: { title: "Not live yet", text: "This page starts by itself when the broadcast does." },
   reconnecting: { title: "Reconnecting", text: "The broadcast was interrupted. It goes on here by itself." },
   ended: { title: "The broadcast is over", text: "Stay if there is another one: it starts by itself." },
-  missing: { title: "There is no stream here", text: "The link may be mistyped, or the stream was deleted." },
+  preparing: { title: "Being prepared", text: "This video plays here as soon as its beginning is ready." },
+  errored: { title: "This video could not be made", text: "Whoever uploaded it can see why." },
+  missing: { title: "There is nothing here", text: "The link may be mistyped, or what it showed was deleted." },
   unreachable: { title: "No connection", text: "The server does not answer. Trying again…" },
   failed: { title: "This could not be played", text: "" },
 };
@@ -44,7 +46,7 @@ export function PhaseNotice({ view, onRetry }: PhaseNoticeProps) {
   );
 }
 
-const MOVING: readonly Phase[] = ["pending", "reconnecting", "unreachable"];
+const MOVING: readonly Phase[] = ["pending", "preparing", "reconnecting", "unreachable"];
 
 function Waves({ isMoving }: { isMoving: boolean }) {
   return (

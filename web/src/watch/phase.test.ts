@@ -53,3 +53,17 @@ test("a publisher who is away closes nothing", () => {
     assert.equal(playerStep("unreachable", media), "keep");
   }
 });
+
+test("a stored video is opened once, and its end does not open it again", () => {
+  assert.equal(playerStep("stored", "none"), "open");
+  for (const media of ["starting", "playing", "paused", "blocked", "stalled", "ended", "failed"] as const) {
+    assert.equal(playerStep("stored", media), "keep", media);
+  }
+});
+
+test("a stored video keeps its controls until it fails", () => {
+  for (const media of ["none", "starting", "playing", "paused", "blocked", "stalled", "ended"] as const) {
+    assert.equal(phaseOf("stored", media), "stored", media);
+  }
+  assert.equal(phaseOf("stored", "failed"), "failed");
+});

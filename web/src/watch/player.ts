@@ -17,7 +17,7 @@ export interface PlayerError {
 
 /** What a player tells while it runs. */
 export interface PlayerListener {
-  /** The qualities that can be chosen, or the chosen one, are others now. */
+  /** What can be chosen, or what is chosen, is another now. */
   readonly onQualities: () => void;
   readonly onError: (error: PlayerError) => void;
   /** The player recovers no more by itself. */
@@ -28,6 +28,13 @@ export interface PlayerListener {
 export interface Delay {
   readonly latencyS: number | undefined;
   readonly targetS: number | undefined;
+}
+
+export interface AudioTrack {
+  readonly id: string;
+  /** `English`, `Director's commentary`. */
+  readonly label: string;
+  readonly isChosen: boolean;
 }
 
 /** One playing of one address in a media element, by whatever library. Opened by `openPlayer`, ends with `close`. */
@@ -41,9 +48,12 @@ export interface Player {
   readonly choice: string;
   /** Id of the quality that is played now. */
   readonly current: string | undefined;
+  /** What can be heard, as the presentation lists it; one or none leaves nothing to choose. */
+  readonly audioTracks: readonly AudioTrack[];
   readonly bandwidthBps: number | undefined;
   readonly recoveryCount: number;
   choose(id: string): void;
+  chooseAudio(id: string): void;
   delay(): Delay;
   seekToLive(): void;
   close(): void;
@@ -52,6 +62,8 @@ export interface Player {
 export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
+  /** A stored video begins at its beginning and has no live edge. */
+  readonly isLive: boolean;
   readonly isLowLatency: boolean;
   /** Server clock minus ours. */
   readonly clockSkewMs: number;

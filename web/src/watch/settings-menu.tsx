@@ -6,11 +6,12 @@ import type { WatchView } from "./watch-session.ts";
 interface SettingsMenuProps {
   view: WatchView;
   onQuality: (id: string) => void;
+  onAudio: (id: string) => void;
   onFormat: (format: "hls" | "dash") => void;
 }
 
-/** Quality and format. Plain radio buttons, so that arrows, screen readers and switches work as everywhere. */
-export function SettingsMenu({ view, onQuality, onFormat }: SettingsMenuProps) {
+/** Quality, audio and format. Plain radio buttons, so that arrows, screen readers and switches work as everywhere. */
+export function SettingsMenu({ view, onQuality, onAudio, onFormat }: SettingsMenuProps) {
   const [isOpen, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
@@ -68,7 +69,22 @@ export function SettingsMenu({ view, onQuality, onFormat }: SettingsMenuProps) {
               />
             ))}
           </fieldset>
-          {view.playback?.hls_url && view.playback.dash_url && view.format !== "native" && (
+          {view.audioTracks.length > 1 && (
+            <fieldset>
+              <legend>Audio</legend>
+              {view.audioTracks.map((track) => (
+                <Choice
+                  key={track.id}
+                  group={`${id}-audio`}
+                  isChosen={track.isChosen}
+                  onChoose={() => onAudio(track.id)}
+                  label={track.label}
+                  note={undefined}
+                />
+              ))}
+            </fieldset>
+          )}
+          {view.shown?.hlsUrl && view.shown.dashUrl && view.format !== "native" && (
             <fieldset>
               <legend>Format</legend>
               {(["hls", "dash"] as const).map((format) => (

@@ -43,8 +43,10 @@ export function StatsPanel({ session, onClose }: { session: WatchSession; onClos
 function rowsOf(stats: WatchStats): [string, string][] {
   const target = stats.targetLatencyS === undefined ? "" : ` (aim ${delayText(stats.targetLatencyS)})`;
   const size = stats.width > 0 ? `${stats.width}×${stats.height}` : "";
+  const latency: [string, string][] =
+    stats.state === "stored" ? [] : [["Latency", `${delayText(stats.latencyS)}${target}`]];
   return [
-    ["Latency", `${delayText(stats.latencyS)}${target}`],
+    ...latency,
     ["Buffer", delayText(stats.bufferedS)],
     ["Rendition", [stats.rendition, size].filter(Boolean).join(" · ") || "—"],
     ["Dropped frames", `${stats.droppedFrames} of ${stats.decodedFrames}`],

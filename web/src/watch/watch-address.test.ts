@@ -4,7 +4,7 @@ import { parseWatchAddress, withFormat } from "./watch-address.ts";
 
 test("the address names stream, format and embedding", () => {
   assert.deepEqual(parseWatchAddress("http://h/watch/a_1?embed=1&format=dash"), {
-    streamId: "a_1",
+    id: "a_1",
     format: "dash",
     isEmbedded: true,
   });
@@ -12,7 +12,7 @@ test("the address names stream, format and embedding", () => {
 
 test("without a word it is HLS on a page of its own", () => {
   assert.deepEqual(parseWatchAddress("http://h/watch/a?format=rtsp&embed=0"), {
-    streamId: "a",
+    id: "a",
     format: "hls",
     isEmbedded: false,
   });

@@ -1,6 +1,7 @@
 /** What the address of a watch page says: `/watch/{id}?format=dash&embed=1`. */
 export interface WatchAddress {
-  readonly streamId: string;
+  /** Of a stream or of a video. */
+  readonly id: string;
   readonly format: "hls" | "dash";
   readonly isEmbedded: boolean;
 }
@@ -9,7 +10,7 @@ export function parseWatchAddress(href: string): WatchAddress {
   const { pathname, searchParams } = new URL(href);
   const id = /^\/watch\/([^/]+)/.exec(pathname)?.[1] ?? "";
   return {
-    streamId: decoded(id),
+    id: decoded(id),
     format: searchParams.get("format") === "dash" ? "dash" : "hls",
     isEmbedded: searchParams.has("embed") && searchParams.get("embed") !== "0",
   };

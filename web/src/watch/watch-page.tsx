@@ -10,12 +10,15 @@ import { SettingsMenu } from "./settings-menu.tsx";
 import { StatsPanel } from "./stats-panel.tsx";
 import { type WatchAddress, withFormat } from "./watch-address.ts";
 import { WatchSession, type WatchView } from "./watch-session.ts";
+import type { Watchable } from "./watchable.ts";
 
 const BADGES: Readonly<Record<string, string>> = {
   live: "live",
   pending: "pending",
   reconnecting: "reconnecting",
   ended: "ended",
+  preparing: "preparing",
+  errored: "error",
   failed: "error",
 };
 
@@ -24,7 +27,7 @@ export function WatchPage({ address }: { address: WatchAddress }) {
   const video = useRef<HTMLVideoElement>(null);
   const { session, view } = useSession(address, video);
   const [isStatsOpen, setStatsOpen] = useState(false);
-  const name = view?.playback?.name;
+  const name = view?.shown?.name;
   useEffect(() => {
     if (name) document.title = `${name} · Headwater`;
   }, [name]);
@@ -36,14 +39,17 @@ export function WatchPage({ address }: { address: WatchAddress }) {
       <media-controller
         fullscreenelement="stage"
         autohide="3"
-        defaultstreamtype="live"
+        defaultstreamtype={view?.shown?.kind === "video" ? "on-demand" : "live"}
         noautoseektolive
         aria-label={name ? `Player: ${name}` : "Player"}
       >
-        <video ref={video} slot="media" muted playsInline autoplay crossOrigin="anonymous" />
+        <Media element={video} shown={view?.shown} />
         <media-loading-indicator slot="centered-chrome" loadingdelay="600" />
         {!areStatsBelow && stats}
         {session && view && <Controls {...{ session, view, address, isStatsOpen, setStatsOpen }} />}
+        {view?.phase === "stored" && view.media === "blocked" && (
+          <media-play-button slot="centered-chrome" class="big-play" notooltip />
+        )}
       </media-controller>
       {session && view && view.phase === "live" && (areStatsBelow || !isStatsOpen) && (
         <UnmuteHint video={video.current} isPlaying={view.media === "playing"} />
@@ -83,6 +89,29 @@ function useSession(address: WatchAddress, video: { current: HTMLVideoElement | 
   return { session, view };
 }
 
+interface MediaProps {
+  element: { current: HTMLVideoElement | null };
+  shown: Watchable | undefined;
+}
+
+/** A live stream begins by itself, muted as browsers demand; a video waits for its viewer, who then hears it. */
+function Media({ element, shown }: MediaProps) {
+  const isVideo = shown?.kind === "video";
+  return (
+    <video
+      ref={element}
+      slot="media"
+      muted={!isVideo}
+      playsInline
+      autoplay={!isVideo}
+      crossOrigin="anonymous"
+      {...(shown?.posterUrl && { poster: shown.posterUrl })}
+    >
+      {shown?.storyboardUrl && <track kind="metadata" label="thumbnails" src={shown.storyboardUrl} default />}
+    </video>
+  );
+}
+
 interface ControlsProps {
   session: WatchSession;
   view: WatchView;
@@ -101,15 +130,20 @@ function Controls({ session, view, address, isStatsOpen, setStatsOpen }: Control
       <media-play-button notooltip />
       <media-mute-button notooltip />
       <media-volume-range notooltip />
-      <button
-        type="button"
-        class={`control live-edge ${view.isBehindLive || view.media === "paused" ? "behind" : ""}`}
-        onClick={() => session.seekToLive()}
-        title="Jump to the live edge"
-      >
-        Live<span class="visually-hidden">: jump to the newest moment</span>
-      </button>
-      <span class="spacer">{address.isEmbedded && <span class="name">{view.playback?.name}</span>}</span>
+      {view.phase === "stored" ? (
+        <>
+          <media-time-display showduration notoggle />
+          <media-time-range>
+            <media-preview-thumbnail slot="preview" />
+            <media-preview-time-display slot="preview" />
+          </media-time-range>
+        </>
+      ) : (
+        <>
+          <LiveEdge session={session} view={view} />
+          <span class="spacer">{address.isEmbedded && <span class="name">{view.shown?.name}</span>}</span>
+        </>
+      )}
       <button
         type="button"
         class="control"
@@ -120,10 +154,29 @@ function Controls({ session, view, address, isStatsOpen, setStatsOpen }: Control
       >
         <Icon name="chart" />
       </button>
-      <SettingsMenu view={view} onQuality={(id) => session.choose(id)} onFormat={switchFormat} />
+      <media-captions-button notooltip />
+      <SettingsMenu
+        view={view}
+        onQuality={(id) => session.choose(id)}
+        onAudio={(id) => session.chooseAudio(id)}
+        onFormat={switchFormat}
+      />
       <media-pip-button notooltip />
       <media-fullscreen-button notooltip />
     </media-control-bar>
+  );
+}
+
+function LiveEdge({ session, view }: Pick<ControlsProps, "session" | "view">) {
+  return (
+    <button
+      type="button"
+      class={`control live-edge ${view.isBehindLive || view.media === "paused" ? "behind" : ""}`}
+      onClick={() => session.seekToLive()}
+      title="Jump to the live edge"
+    >
+      Live<span class="visually-hidden">: jump to the newest moment</span>
+    </button>
   );
 }
 

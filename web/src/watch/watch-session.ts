@@ -1,11 +1,11 @@
 import { api } from "../api/client.ts";
-import type { Playback } from "../api/model.ts";
 import { ApiProblem, sentenceOf } from "../api/problem.ts";
 import { chooseFormat, hasMediaSource, openPlayer } from "./open-player.ts";
 import { type MediaView, type Phase, phaseOf, playerStep, type ServerView } from "./phase.ts";
-import type { Format, Player, PlayerError, PlayerListener, Quality } from "./player.ts";
+import type { AudioTrack, Format, Player, PlayerError, PlayerListener, Quality } from "./player.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 import { measureSkew } from "./server-clock.ts";
+import { type Watchable, watchableStream, watchableVideo } from "./watchable.ts";
 
 const POLL_MS = 2000;
 const TICK_MS = 1000;
@@ -45,12 +45,13 @@ export interface WatchStats {
 export interface WatchView {
   readonly phase: Phase;
   readonly media: MediaView;
-  readonly playback: Playback | undefined;
+  readonly shown: Watchable | undefined;
   /** What plays, or is being loaded to play. */
   readonly format: Format | undefined;
   readonly qualities: readonly Quality[];
   readonly choice: string;
   readonly current: string | undefined;
+  readonly audioTracks: readonly AudioTrack[];
   readonly isBehindLive: boolean;
   /** Plays sound alone. */
   readonly isAudioOnly: boolean;
@@ -59,13 +60,14 @@ export interface WatchView {
 }
 
 export interface WatchSessionOptions {
-  readonly streamId: string;
+  /** Of a stream or of a video. */
+  readonly id: string;
   readonly video: HTMLVideoElement;
   readonly format: "hls" | "dash";
   readonly onChange: (view: WatchView) => void;
 }
 
-/** One viewer at one stream: asks the server while nothing plays, opens and closes the player, tells what is to be shown. */
+/** One viewer at one stream or video: asks the server while nothing plays, opens and closes the player, tells what is to be shown. */
 export class WatchSession {
   readonly #options: WatchSessionOptions;
   readonly #stop = new AbortController();
@@ -74,7 +76,7 @@ export class WatchSession {
   #server: ServerView = "unknown";
   #media: MediaView = "none";
   #mediaSinceMs = Date.now();
-  #playback: Playback | undefined;
+  #shown: Watchable | undefined;
   #player: Player | undefined;
   #format: Format | undefined;
   /** Grows with every opening and closing: a library that arrives late for an older one is not used. */
@@ -123,6 +125,11 @@ export class WatchSession {
 
   choose(qualityId: string): void {
     this.#player?.choose(qualityId);
+    this.#changed();
+  }
+
+  chooseAudio(trackId: string): void {
+    this.#player?.chooseAudio(trackId);
     this.#changed();
   }
 
@@ -219,7 +226,7 @@ export class WatchSession {
 
   async #ask(): Promise<void> {
     const before = this.#server;
-    await this.#readPlayback();
+    await this.#readShown();
     if (this.#stop.signal.aborted) return;
     if (this.#server === "live" && before !== "live" && this.#media === "failed") this.#closePlayer();
     const step = playerStep(this.#server, this.#media);
@@ -227,13 +234,18 @@ export class WatchSession {
     if (step === "open") await this.#openPlayer();
     this.#changed();
     this.#poll = undefined;
-    if (this.#media !== "playing" && !this.#stop.signal.aborted) this.#pollIn(POLL_MS);
+    if (this.#mayChange && !this.#stop.signal.aborted) this.#pollIn(POLL_MS);
   }
 
-  async #readPlayback(): Promise<void> {
+  /** Whether the server may have news: not while media come in, nor of a video that is there. */
+  get #mayChange(): boolean {
+    return this.#media !== "playing" && !(this.#server === "stored" && this.#player);
+  }
+
+  async #readShown(): Promise<void> {
     try {
-      this.#playback = await api.playback(this.#options.streamId, this.#stop.signal);
-      this.#server = this.#playback.state;
+      this.#shown = await this.#findShown();
+      this.#server = this.#shown.state;
       if (this.#media !== "failed") this.#problem = undefined;
     } catch (error) {
       this.#server = error instanceof ApiProblem && error.status === 404 ? "missing" : "unreachable";
@@ -241,9 +253,21 @@ export class WatchSession {
     }
   }
 
+  /** What has this id: it is a stream unless it is a video. */
+  async #findShown(): Promise<Watchable> {
+    const { id } = this.#options;
+    if (this.#shown?.kind === "video") return watchableVideo(await api.videoPlayback(id, this.#stop.signal));
+    try {
+      return watchableStream(await api.playback(id, this.#stop.signal));
+    } catch (error) {
+      if (this.#shown || !(error instanceof ApiProblem && error.status === 404)) throw error;
+      return watchableVideo(await api.videoPlayback(id, this.#stop.signal));
+    }
+  }
+
   async #openPlayer(): Promise<void> {
     this.#closePlayer();
-    const { hls_url: hlsUrl, dash_url: dashUrl } = this.#playback ?? { hls_url: null, dash_url: null };
+    const { hlsUrl, dashUrl } = this.#shown ?? { hlsUrl: null, dashUrl: null };
     const offers = { hls: hlsUrl !== null, dash: dashUrl !== null };
     const format = chooseFormat(this.#wishedFormat, offers, hasMediaSource());
     const url = format === "dash" ? dashUrl : hlsUrl;
@@ -259,7 +283,8 @@ export class WatchSession {
       const player = await openPlayer(format, {
         video: this.#options.video,
         url: new URL(url, location.href).href,
-        isLowLatency: this.#playback?.low_latency ?? false,
+        isLive: this.#shown?.kind !== "video",
+        isLowLatency: this.#shown?.isLowLatency ?? false,
         clockSkewMs: this.#clockSkewMs,
         listener: this.#listener(opening),
       });
@@ -309,6 +334,10 @@ export class WatchSession {
     void this.#openPlayer().then(() => this.#changed());
   }
 
+  get #canPlay(): boolean {
+    return this.#server === "live" || this.#server === "stored";
+  }
+
   #closePlayer(): void {
     this.#opening++;
     this.#recoveredCount += this.#player?.recoveryCount ?? 0;
@@ -319,7 +348,7 @@ export class WatchSession {
 
   #onTick(): void {
     const isStuck = this.#media === "stalled" || this.#media === "starting";
-    if (isStuck && this.#server === "live" && Date.now() - this.#mediaSinceMs > STALL_MAX_MS) {
+    if (isStuck && this.#canPlay && Date.now() - this.#mediaSinceMs > STALL_MAX_MS) {
       this.#mediaSinceMs = Date.now();
       this.#recover("the picture stands still");
     }
@@ -333,11 +362,12 @@ export class WatchSession {
     this.#options.onChange({
       phase: this.phase,
       media: this.#media,
-      playback: this.#playback,
+      shown: this.#shown,
       format: this.#format,
       qualities: player?.qualities ?? [],
       choice: player?.choice ?? "auto",
       current: player?.current,
+      audioTracks: player?.audioTracks ?? [],
       isBehindLive: latencyS !== undefined && targetS !== undefined && latencyS - targetS > BEHIND_S,
       isAudioOnly: this.#media === "playing" && this.#options.video.videoWidth === 0,
       problem: this.#problem,

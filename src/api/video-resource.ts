@@ -1,0 +1,135 @@
+import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { Job } from "../jobs/job-queue.ts";
+import type { VideoProgress } from "../library/video-progress.ts";
+import type { StoredVideos } from "./stored-videos.ts";
+import { instant } from "./stream-resource.ts";
+import type { JobBody, VideoBody, VideoPlaybackBody, VideoSummaryBody } from "./video-schemas.ts";
+
+/** The records of one video, and how far it is. */
+export interface VideoDetails {
+  readonly record: VideoRecord;
+  readonly renditions: readonly VideoRenditionRecord[];
+  readonly artifacts: readonly VideoArtifactRecord[];
+  readonly progress: VideoProgress;
+  readonly factsOf: StoredVideos["factsOf"];
+}
+
+/** The video as lists show it. */
+export function summarizeVideo(record: VideoRecord, progress: number, hasPoster: boolean): VideoSummaryBody {
+  return {
+    video_id: record.videoId,
+    title: titleOf(record),
+    status: record.status,
+    progress: record.status === "ready" ? 1 : progress,
+    duration_ms: record.durationMs,
+    created_at: instant(record.createdAtMs),
+    poster_url: hasPoster ? artifactPath(record, "poster.jpg") : null,
+    error: record.error ? { ...record.error } : null,
+  };
+}
+
+/** The video with all that is known of it; `baseUrl` is where people reach us, without a trailing slash. */
+export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody {
+  const { record, progress } = details;
+  return {
+    ...summarizeVideo(record, progress.share, hasArtifact(details, "poster.jpg")),
+    description: record.description,
+    source: record.source && { file_name: record.source.fileName, size_bytes: record.source.sizeBytes },
+    renditions: describeRenditions(details),
+    remaining_ms: progress.remainingMs ?? null,
+    playable_at: instantOrNull(record.playableAtMs),
+    ready_at: instantOrNull(record.readyAtMs),
+    hls_url: `${baseUrl}${videoPath(record)}/master.m3u8`,
+    dash_url: `${baseUrl}${videoPath(record)}/manifest.mpd`,
+    watch_url: `${baseUrl}/watch/${record.videoId}`,
+    storyboard_url: artifactUrl(details, "storyboard.vtt"),
+    preview_url: artifactUrl(details, "preview.mp4"),
+  };
+}
+
+/** What a player needs, in references relative to this server. */
+export function describePlayback(record: VideoRecord, artifacts: readonly VideoArtifactRecord[]): VideoPlaybackBody {
+  const has = (name: string) => artifacts.some((artifact) => artifact.name === name);
+  return {
+    video_id: record.videoId,
+    title: titleOf(record),
+    state: record.status,
+    duration_ms: record.durationMs,
+    hls_url: `${videoPath(record)}/master.m3u8`,
+    dash_url: `${videoPath(record)}/manifest.mpd`,
+    poster_url: has("poster.jpg") ? artifactPath(record, "poster.jpg") : null,
+    storyboard_url: has("storyboard.vtt") ? artifactPath(record, "storyboard.vtt") : null,
+  };
+}
+
+/** A job; with what it makes, when it belongs to a video that is still there. */
+export function describeJob(job: Job, details: VideoDetails | undefined): JobBody {
+  return {
+    job_id: job.jobId,
+    kind: job.kind,
+    state: job.state,
+    video_id: details?.record.videoId ?? null,
+    priority: job.priority,
+    attempts: job.attemptCount,
+    max_attempts: job.maxAttempts,
+    progress: details ? details.progress.share : null,
+    remaining_ms: details?.progress.remainingMs ?? null,
+    renditions: details
+      ? describeRenditions(details).map(({ id, status, progress, speed, error }) => ({
+          id,
+          status,
+          progress,
+          speed,
+          error,
+        }))
+      : [],
+    error: job.error ? { ...job.error } : null,
+    created_at: instant(job.createdAtMs),
+    started_at: instantOrNull(job.startedAtMs),
+    finished_at: instantOrNull(job.finishedAtMs),
+  };
+}
+
+function describeRenditions({ renditions, progress, factsOf }: VideoDetails): VideoBody["renditions"] {
+  const progressOf = new Map(progress.renditions.map((each) => [each.renditionId, each]));
+  return renditions.map((rendition) => {
+    const facts = factsOf(rendition);
+    const { share, speed } = progressOf.get(rendition.renditionId) ?? { share: 0, speed: undefined };
+    return {
+      id: rendition.renditionId,
+      kind: rendition.kind,
+      origin: rendition.origin,
+      status: rendition.status,
+      progress: share,
+      speed: speed ?? null,
+      codec: facts?.codec ?? null,
+      width: facts?.width ?? null,
+      height: facts?.height ?? null,
+      error: rendition.error,
+    };
+  });
+}
+
+function titleOf(record: VideoRecord): string {
+  return record.title ?? record.source?.fileName ?? record.videoId;
+}
+
+function videoPath({ videoId }: VideoRecord): string {
+  return `/videos/${videoId}`;
+}
+
+function artifactPath(record: VideoRecord, name: string): string {
+  return `${videoPath(record)}/${name}`;
+}
+
+function hasArtifact({ artifacts }: VideoDetails, name: string): boolean {
+  return artifacts.some((artifact) => artifact.name === name);
+}
+
+function artifactUrl(details: VideoDetails, name: string): string | null {
+  return hasArtifact(details, name) ? artifactPath(details.record, name) : null;
+}
+
+function instantOrNull(ms: number | null): string | null {
+  return ms === null ? null : instant(ms);
+}

@@ -1,0 +1,25 @@
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Database } from "../database/database.ts";
+import { BullmqJobQueue } from "../jobs/bullmq/bullmq-job-queue.ts";
+import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
+import type { JobQueue } from "../jobs/job-queue.ts";
+import type { Config } from "./settings.ts";
+
+export interface OpenJobQueueOptions {
+  readonly config: Pick<Config, "jobs" | "redis">;
+  /** Has the queue's table where there is no Redis; closed by its owner, after the queue. */
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of each job that is put in here. */
+  readonly onAdd?: () => void;
+}
+
+/** The queue as it is configured: on Redis, else a table. Throws UNAVAILABLE when what it is kept in does not answer. */
+export function openJobQueue({ config, database, clock, log, onAdd }: OpenJobQueueOptions): Promise<JobQueue> {
+  const { leaseMs, retentionMs: ageMs, retentionCount: count } = config.jobs;
+  const options = { leaseMs, retention: { ageMs, count }, clock, log, onAdd };
+  const { url } = config.redis;
+  return url === undefined ? EmbeddedJobQueue.open({ ...options, database }) : BullmqJobQueue.open({ ...options, url });
+}

@@ -1,0 +1,53 @@
+import type { VideoRepository } from "../catalog/video-repository.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { FfmpegProgram } from "../encode/ffmpeg/process.ts";
+import type { JobQueue } from "../jobs/job-queue.ts";
+import { Library } from "../library/library.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { Config } from "./settings.ts";
+
+export interface OpenLibraryOptions {
+  readonly config: Config;
+  readonly videos: VideoRepository;
+  readonly jobs: JobQueue;
+  readonly store: ObjectStore;
+  readonly program: FfmpegProgram;
+  readonly ffprobePath: string;
+  /** Processor cores that one job may keep busy. */
+  readonly coreCount: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The library as it is configured: a server takes videos in and out with it, a worker makes what they need. */
+export function openLibrary(options: OpenLibraryOptions): Library {
+  const { config, videos, jobs, store, program, ffprobePath, coreCount, clock, log } = options;
+  const { video } = config;
+  return new Library({
+    videos,
+    jobs,
+    tools: { program, store, clock, logger: log, coreCount, preset: video.preset },
+    ffprobe: { program: { ...program, path: ffprobePath }, clock },
+    limits: {
+      maxDurationMs: video.maxDurationMs,
+      maxPictureSide: video.maxPictureSide,
+      videoCodecs: video.codecs,
+      audioCodecs: video.audioCodecs,
+    },
+    planning: {
+      profiles: video.profiles,
+      isAskedFor: false,
+      copiesVideo: true,
+      copiesAudio: true,
+      audioCodecs: video.audioCodecs,
+      segmentTargetMs: video.segmentDurationMs,
+      chunkTargetMs: video.chunkDurationMs,
+    },
+    makeArtifacts: undefined,
+    clock,
+    log,
+    cleanUpIntervalMs: video.cleanupIntervalMs,
+    failedRetentionMs: video.failedRetentionMs,
+  });
+}

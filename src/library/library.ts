@@ -1,0 +1,320 @@
+import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { VideoRepository } from "../catalog/video-repository.ts";
+import type { Clock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
+import { newEpoch, newVideoId, type VideoId } from "../core/ids.ts";
+import type { Logger } from "../core/logger.ts";
+import type { QualityName } from "../encode/ladder.ts";
+import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
+import { deletePrefix, failedVideos, type Leftover, orphanObjects } from "./clean-up.ts";
+import { planVideo } from "./planner.ts";
+import { checkLimits } from "./source-limits.ts";
+import { type UploadMetadata, uploadMetadata } from "./source-media.ts";
+import { deleteJob, prepareJob, VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "./video-jobs.ts";
+import type { VideoEncodeSpec } from "./video-plan.ts";
+import { newRendition, type VideoPreparationOptions } from "./video-preparation.ts";
+import { factsOf, progressOf, type RenditionFacts, type VideoProgress } from "./video-progress.ts";
+import { isUnsettled, soundBeside, type VideoState } from "./video-records.ts";
+import { VideoRoad } from "./video-road.ts";
+import { probeObject, withSource } from "./video-source.ts";
+import { VideoWork } from "./video-work.ts";
+
+export interface LibraryOptions extends VideoPreparationOptions {
+  readonly videos: VideoRepository;
+  readonly jobs: JobQueue;
+  /** Makes posters and the like of one video; undefined where none are made. */
+  readonly makeArtifacts: JobHandler | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly cleanUpIntervalMs: number;
+  /** How long a video that could not be made at all stays. */
+  readonly failedRetentionMs: number;
+}
+
+/** An original that lies in the store, under the key that `newUpload` gave. */
+export interface FinishedUpload {
+  readonly videoId: VideoId;
+  readonly key: string;
+  /** As its owner named it. */
+  readonly fileName: string;
+  readonly title: string | null;
+  readonly description: string | null;
+}
+
+export interface TakenVideo {
+  readonly video: VideoRecord;
+  readonly metadata: UploadMetadata;
+}
+
+/** What somebody asks to be made of a video. */
+export interface WantedRenditions {
+  /** Undefined: all that the source has pixels for. */
+  readonly profiles: readonly QualityName[] | undefined;
+}
+
+/** Failed jobs that are looked through for workers that died. */
+const MOST_FAILED_JOBS = 1_000;
+const JOB_PAGE_COUNT = 100;
+
+/** Stored videos: takes them in, has them made, and lets them go. Any number of processes may have one over the same records. */
+export class Library {
+  readonly #options: LibraryOptions;
+  readonly #road: VideoRoad;
+  readonly #work: VideoWork;
+  #cancelTimer: (() => void) | undefined;
+  #rounds: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: LibraryOptions) {
+    const { videos, jobs, makeArtifacts } = options;
+    this.#options = options;
+    this.#road = new VideoRoad({ videos, jobs, makesArtifacts: makeArtifacts !== undefined });
+    this.#work = new VideoWork({ ...options, road: this.#road });
+  }
+
+  /** What a worker does for videos, by kind of job. */
+  get handlers(): Readonly<Record<string, JobHandler>> {
+    const { makeArtifacts } = this.#options;
+    const artifacts = makeArtifacts ? { "video.artifacts": makeArtifacts } : {};
+    return { ...this.#work.handlers, ...artifacts, "video.delete": (attempt) => this.#deleteObjects(attempt) };
+  }
+
+  /** Takes interrupted work up again, and clears the store, now and then. */
+  start(): void {
+    const round = async () => {
+      await this.#round();
+      if (!this.#isClosed) this.#cancelTimer = this.#options.clock.after(this.#options.cleanUpIntervalMs, again);
+    };
+    const again = () => {
+      this.#rounds = round();
+    };
+    again();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+    await this.#rounds;
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.sweep();
+      await this.cleanUp();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "videos could not be looked through now; that is tried again");
+    }
+  }
+
+  /** Where a new original is to be put. Nothing of it is kept until it is `complete`. */
+  newUpload(): { readonly videoId: VideoId; readonly key: string } {
+    const videoId = newVideoId();
+    return { videoId, key: `videos/${videoId}/original` };
+  }
+
+  /**
+   * Takes an original in: from here on it is a video, and is being made. What we do not take is deleted, and the reason
+   * thrown: NOT_MEDIA, UNSUPPORTED_CONTAINER, UNSUPPORTED_CODEC, MEDIA_DAMAGED, DURATION_EXCEEDED, PICTURE_TOO_LARGE.
+   */
+  async complete(upload: FinishedUpload): Promise<TakenVideo> {
+    const { videos, jobs, tools } = this.#options;
+    const { key, fileName, videoId, title, description } = upload;
+    try {
+      const media = await withSource(tools, key, (access) => probeObject(tools, key, access, this.#options.ffprobe));
+      checkLimits(media, this.#options.limits);
+      const source = { key, fileName, sizeBytes: media.sizeBytes };
+      const video = await videos.create({ videoId, title, description, source });
+      await jobs.add(prepareJob(videoId));
+      return { video, metadata: uploadMetadata(media) };
+    } catch (error) {
+      if (error instanceof DomainError && error.category === "invalid") await this.abandon(key);
+      throw error;
+    }
+  }
+
+  /** Deletes an original that is not going to be complete. */
+  async abandon(key: string): Promise<void> {
+    await this.#options.tools.store.delete([key]);
+  }
+
+  factsOf(rendition: VideoRenditionRecord): RenditionFacts | undefined {
+    return factsOf(rendition);
+  }
+
+  /** Throws VIDEO_NOT_FOUND. */
+  async progress(videoId: VideoId): Promise<VideoProgress> {
+    return progressOf(await this.#stateOf(videoId), this.#options.clock);
+  }
+
+  /**
+   * Has made what is wanted and not there; gives the id of the job that people can follow. Throws VIDEO_NOT_FOUND, and
+   * VIDEO_CONFLICT for a video that has no original or could not be read.
+   */
+  async transcode(videoId: VideoId, { profiles }: WantedRenditions): Promise<string> {
+    const { videos, jobs } = this.#options;
+    const state = await this.#stateOf(videoId);
+    const { video } = state;
+    if (!video.source) throw new DomainError("VIDEO_CONFLICT", "a recording has no original to make more of");
+    if (!state.plan && video.status !== "preparing") {
+      throw new DomainError(
+        "VIDEO_CONFLICT",
+        `nothing can be made of the video: ${video.error?.message ?? video.status}`,
+      );
+    }
+    await this.#addRungs(state, profiles);
+    for (const { record } of state.renditions) {
+      const isWanted = profiles === undefined || profiles.some((profile) => profile === record.renditionId);
+      if (isWanted && this.#canRenew(state, record)) await videos.renewRendition({ ...record, nextEpoch: newEpoch() });
+    }
+    if ((await videos.renditions(videoId)).some(isUnsettled)) await videos.reopen(videoId);
+    return jobs.add(prepareJob(videoId));
+  }
+
+  async #addRungs({ video, media, plan, renditions }: VideoState, profiles: readonly QualityName[] | undefined) {
+    if (!media || !plan) return;
+    const { planning, videos } = this.#options;
+    const wanted = { ...planning, ...(profiles && { profiles }), isAskedFor: profiles !== undefined };
+    const copiesVideo = plan.road === "repackage";
+    const added = planVideo(media, { ...wanted, copiesVideo, zeroTicks: plan.zeroTicks })
+      .renditions.filter((spec): spec is VideoEncodeSpec => spec.kind === "video" && spec.method === "encode")
+      .filter(({ id }) => !renditions.some(({ record }) => record.renditionId === id))
+      .map((spec) => ({ ...spec, audioRenditionId: soundBeside(spec, renditions) }));
+    if (added.length === 0) return;
+    await videos.setPlan({
+      videoId: video.videoId,
+      metadata: media,
+      plan: { ...plan, renditions: [...plan.renditions, ...added] },
+      durationMs: plan.durationMs,
+      renditions: added.map((spec, index) => {
+        return newRendition(spec, renditions.length + index, copiesVideo ? null : plan.chunkCount);
+      }),
+    });
+  }
+
+  /** What was given up can be tried again, but for a copy that the source does not allow. */
+  #canRenew({ plan }: VideoState, { status, origin, kind }: VideoRenditionRecord): boolean {
+    const isImpossible = kind === "video" && origin === "source" && plan?.road === "encode";
+    return status === "errored" && !isImpossible;
+  }
+
+  /** Makes one rendition anew. Throws NOT_FOUND when there is none of this id, VIDEO_CONFLICT when it cannot be made now. */
+  async retryRendition(videoId: VideoId, renditionId: string): Promise<void> {
+    const state = await this.#stateOf(videoId);
+    const record = state.renditions.find((rendition) => rendition.record.renditionId === renditionId)?.record;
+    if (!record) throw new DomainError("NOT_FOUND", `the video has no rendition ${renditionId}`);
+    if (isUnsettled(record)) throw new DomainError("VIDEO_CONFLICT", "the rendition is being made");
+    if (!state.video.source) throw new DomainError("VIDEO_CONFLICT", "a recording has no original to make it of");
+    if (record.status === "errored" && !this.#canRenew(state, record)) {
+      throw new DomainError("VIDEO_CONFLICT", record.error ?? "the source does not allow it");
+    }
+    await this.#options.videos.renewRendition({ ...record, nextEpoch: newEpoch() });
+    await this.#road.advance(videoId);
+  }
+
+  /** Makes no more of it; what is whole stays. Throws VIDEO_NOT_FOUND, and VIDEO_CONFLICT when nothing is under way. */
+  async cancel(videoId: VideoId): Promise<void> {
+    const { videos } = this.#options;
+    const { video, plan, renditions } = await this.#stateOf(videoId);
+    if (video.status === "ready" || video.status === "errored") {
+      throw new DomainError("VIDEO_CONFLICT", `the video is ${video.status}; nothing is being made`);
+    }
+    const failure = { code: "VIDEO_CANCELLED", message: "Its owner stopped it." };
+    const unsettled = renditions.map(({ record }) => record).filter(isUnsettled);
+    for (const record of unsettled) await videos.failRendition({ ...record, error: failure.message });
+    if (!plan) await videos.setStatus(videoId, { status: "errored", error: failure });
+    await this.#cancelJobs(videoId);
+    await this.#road.settle(videoId, failure);
+  }
+
+  /** Deletes a video in any state, with all that was made of it; false when there is none. */
+  async remove(videoId: VideoId): Promise<boolean> {
+    const { videos, jobs } = this.#options;
+    const removed = await videos.remove(videoId);
+    if (!removed) return false;
+    await this.#cancelJobs(videoId);
+    await jobs.add(deleteJob(videoId, [...removed.artifactKeys, ...(removed.sourceKey ? [removed.sourceKey] : [])]));
+    return true;
+  }
+
+  /** Those that wait find nothing to do when their turn comes. */
+  async #cancelJobs(videoId: VideoId): Promise<void> {
+    const { jobs } = this.#options;
+    for (let cursor: string | undefined; ; ) {
+      const page = await jobs.list({ state: "active", limit: JOB_PAGE_COUNT, ...(cursor !== undefined && { cursor }) });
+      for (const { jobId, data } of page.jobs) if (data.videoId === videoId) await jobs.cancel(jobId);
+      cursor = page.nextCursor;
+      if (cursor === undefined) return;
+    }
+  }
+
+  #deleteObjects: JobHandler = async ({ job }) => {
+    const { store } = this.#options.tools;
+    const { videoId, keys } = VIDEO_JOB_DATA["video.delete"].parse(job.data);
+    // A job can come twice, and ids are never given twice: what has records now is not what was deleted.
+    if (await this.#options.videos.get(videoId)) return undefined;
+    await store.delete(keys);
+    return { deletedCount: (await deletePrefix(store, `videos/${videoId}/`)) + keys.length };
+  };
+
+  /** Takes up whatever is unfinished and has no job: what a crash or a lost queue left behind. */
+  async sweep(): Promise<void> {
+    const { videos, log } = this.#options;
+    await this.#giveUpLost();
+    for await (const videoId of videos.ids({ isUnfinished: true })) {
+      if (this.#isClosed) return;
+      try {
+        await this.#road.advance(videoId);
+      } catch (error) {
+        log.warn({ videoId, err: error }, "a video cannot go on now; that is tried again");
+      }
+    }
+  }
+
+  /** A job whose worker died each time has told nobody. */
+  async #giveUpLost(): Promise<void> {
+    const { jobs } = this.#options;
+    let cursor: string | undefined;
+    for (let count = 0; count < MOST_FAILED_JOBS; count += JOB_PAGE_COUNT) {
+      const page = await jobs.list({ state: "failed", limit: JOB_PAGE_COUNT, ...(cursor !== undefined && { cursor }) });
+      for (const { kind, data, error } of page.jobs) {
+        if (error?.code !== "WORKER_LOST" || !(kind in VIDEO_JOB_DATA)) continue;
+        const { videoId, targets } = VIDEO_JOB_SUBJECT.parse(data);
+        if (targets.length > 0 || kind === "video.prepare") await this.#work.giveUp(videoId, targets, error);
+      }
+      cursor = page.nextCursor;
+      if (cursor === undefined) return;
+    }
+  }
+
+  /**
+   * Deletes objects that no record names and videos of which nothing could be made, once they are old enough. Gives what
+   * it deleted; what it would delete, in a dry run.
+   */
+  async cleanUp({
+    isDryRun = false,
+    olderThanMs,
+  }: {
+    isDryRun?: boolean;
+    olderThanMs?: number;
+  } = {}): Promise<readonly Leftover[]> {
+    const { tools, log } = this.#options;
+    const options = { ...this.#options, store: tools.store };
+    const found: Leftover[] = [];
+    const take = async (leftover: Leftover, remove: () => Promise<unknown>) => {
+      found.push(leftover);
+      if (!isDryRun) await remove();
+    };
+    for await (const video of failedVideos(options)) await take(video, () => this.remove(video.name as VideoId));
+    for await (const object of orphanObjects(options, olderThanMs)) {
+      await take(object, () => tools.store.delete([object.name]));
+    }
+    if (found.length > 0 && !isDryRun) log.info({ count: found.length }, "cleared what nothing names any more");
+    return found;
+  }
+
+  async #stateOf(videoId: VideoId): Promise<VideoState> {
+    const state = await this.#road.state(videoId);
+    if (!state) throw new DomainError("VIDEO_NOT_FOUND", `no video has the id ${videoId}`);
+    return state;
+  }
+}

@@ -1,0 +1,43 @@
+import type { Playback, VideoPlayback } from "../api/model.ts";
+
+/** What a watch page shows: a live stream or a stored video. */
+export interface Watchable {
+  readonly kind: "stream" | "video";
+  readonly name: string;
+  /** A stream's states, and a video's: being prepared, there to be played (all or the beginning of it), or not to be had. */
+  readonly state: "pending" | "live" | "reconnecting" | "ended" | "preparing" | "stored" | "errored";
+  readonly hlsUrl: string | null;
+  readonly dashUrl: string | null;
+  readonly isLowLatency: boolean;
+  readonly posterUrl: string | null;
+  /** WebVTT that names a still for each moment. */
+  readonly storyboardUrl: string | null;
+}
+
+export function watchableStream(playback: Playback): Watchable {
+  return {
+    kind: "stream",
+    name: playback.name,
+    state: playback.state,
+    hlsUrl: playback.hls_url,
+    dashUrl: playback.dash_url,
+    isLowLatency: playback.low_latency,
+    posterUrl: null,
+    storyboardUrl: null,
+  };
+}
+
+export function watchableVideo(playback: VideoPlayback): Watchable {
+  const { state } = playback;
+  return {
+    kind: "video",
+    name: playback.title,
+    state: state === "playable" || state === "ready" ? "stored" : state,
+    hlsUrl: playback.hls_url,
+    // A video that still grows is a live MPD, in which a viewer would not begin at its beginning.
+    dashUrl: state === "ready" ? playback.dash_url : null,
+    isLowLatency: false,
+    posterUrl: playback.poster_url,
+    storyboardUrl: playback.storyboard_url,
+  };
+}
