@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { readMediaPlaylist } from "../../test/support/conformance/media-playlist.ts";
+import { checkMediaPlaylist } from "../../test/support/conformance/media-rules.ts";
 import {
   AAC_48K,
   type AudioStamps,
@@ -16,8 +18,10 @@ import { ManualClock } from "../core/clock.ts";
 import { Intake } from "../live/intake.ts";
 import type { SourceUnit } from "../live/publication.ts";
 import type { Period, Unit } from "../live/unit.ts";
+import { CmafReader } from "../media/cmaf/reader.ts";
 import type { MediaFormat } from "../media/format.ts";
-import { ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
+import { PRESENTATION_START_MS, ticksToMs, VIDEO_TIMESCALE } from "../media/timebase.ts";
+import { renderMediaPlaylist } from "./hls/media-playlist.ts";
 import { Packager, partTargetFor } from "./packager.ts";
 import { completeSegments, type PackagingOptions, type Rendition, type Segment } from "./presentation.ts";
 
@@ -89,6 +93,16 @@ function assertPartsAddUp(segment: Segment): void {
     segment.byteLength,
     segment.parts.reduce((sum, part) => sum + part.bytes.byteLength, 0),
   );
+}
+
+/** When each picture is shown, in ms since the presentation began. */
+function shownMs({ segments, timescale }: Rendition): number[] {
+  const reader = new CmafReader();
+  const parts = segments.flatMap((segment) => segment.parts.map((part) => part.bytes));
+  return [...(segments[0] ? [segments[0].init.bytes] : []), ...parts]
+    .flatMap((bytes) => reader.push(bytes))
+    .flatMap((event) => (event.kind === "sample" ? [event.dts + event.cts] : []))
+    .map((ticks) => Math.round(ticksToMs(ticks, timescale)) - PRESENTATION_START_MS);
 }
 
 describe("Packager", () => {
@@ -193,6 +207,37 @@ describe("Packager", () => {
       assertSound(packager);
     });
   }
+
+  it("fills parts before and after frames that the source has dropped, and shows each picture when it was", () => {
+    const frames = videoUnits({ ...CAMERA, untilMs: 8000 });
+    const anyHole = fc.record({
+      at: fc.integer({ min: 1, max: frames.length }),
+      frameCount: fc.integer({ min: 1, max: 13 }),
+    });
+    fc.assert(
+      fc.property(fc.array(anyHole, { minLength: 1, maxLength: 8 }), fc.constantFrom(0, 66), (holes, ctsMs) => {
+        const { packager, play, rendition } = setUp();
+        const isDropped = (frame: number) => holes.some(({ at, frameCount }) => frame >= at && frame < at + frameCount);
+        // Two drops that touch would be a hole that is longer than a part.
+        const isOne = (frame: number) => frame % 15 !== 0;
+        const sent = frames
+          .filter((_, frame) => !isDropped(frame) || !isOne(frame))
+          .map((unit) => ({ ...unit, cts: ctsMs }));
+        play([H264_360P, AAC_48K], sent, audioUnits({ ...CAMERA, untilMs: 8000 }));
+        for (const each of packager.renditions) {
+          const text = renderMediaPlaylist(packager, each);
+          assert.deepEqual(checkMediaPlaylist(readMediaPlaylist(text)), [], text);
+        }
+        assertSound(packager);
+        const shown = shownMs(rendition("source"));
+        assert.deepEqual(
+          shown,
+          sent.slice(0, shown.length).map(({ dts }) => dts),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
 
   it("lets audio lead when there is no picture", () => {
     const { packager, play, rendition } = setUp();

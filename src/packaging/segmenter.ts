@@ -10,6 +10,8 @@ import { iframesOf, MAX_IFRAMES_PER_SEGMENT } from "./iframes.ts";
 import type { InitSegment, MeasuredBitrate, MediaObject, Part, Rendition, Segment } from "./presentation.ts";
 
 const TRACK_ID = 1;
+/** Of the part target. */
+const MIN_PART_SHARE = 0.85;
 /** Renditions that stop together end within a frame of each other. */
 const MAX_SEAM_MS = 100;
 
@@ -167,11 +169,10 @@ export class Segmenter implements Rendition {
   write(period: Period, unit: Unit): void {
     if (this.#open && period.index < this.#open.period.index) return;
     if (!this.#enterSegment(period, unit)) return;
-    const whole = this.#within(unit);
-    this.#cutPartBefore(whole);
-    this.#pending.push(whole);
-    this.#pendingTicks += whole.duration;
-    this.#cutPartAfter(whole);
+    const placed = this.#cutPartBefore(this.#within(unit));
+    this.#pending.push(placed);
+    this.#pendingTicks += placed.duration;
+    this.#cutPartAfter(placed);
   }
 
   /** Completes the open segment, however short: its period is over, or nothing comes any more. */
@@ -340,15 +341,45 @@ export class Segmenter implements Rendition {
     return unit.duration - left > msToTicks(MAX_SEAM_MS, timescale) ? { ...unit, duration: Math.max(1, left) } : unit;
   }
 
-  #cutPartBefore(unit: Unit): void {
-    if (this.#pending.length > 0 && this.#exceedsPart(this.#pendingTicks + unit.duration)) this.#closePart();
+  /** Ends the part that `unit` will not fit into. Returns the unit as it stands in the next. */
+  #cutPartBefore(unit: Unit): Unit {
+    if (this.#pending.length === 0 || !this.#exceedsPart(this.#pendingTicks + unit.duration)) return unit;
+    const placed = this.#fillPartUpTo(unit);
+    this.#closePart();
+    return placed;
+  }
+
+  /**
+   * Where a source has dropped frames, the frame before the hole may be too long for a part that is not nearly full: it
+   * is decoded later, and the frame before it lasts until then. Pictures are shown when they were; sound, which knows
+   * no decode time of its own, moves into the hole.
+   */
+  #fillPartUpTo(unit: Unit): Unit {
+    const last = this.#pending.at(-1);
+    const missing = this.#shortestPartTicks - this.#pendingTicks;
+    if (!last || missing <= 0) return unit;
+    this.#pending[this.#pending.length - 1] = { ...last, duration: last.duration + missing };
+    this.#pendingTicks += missing;
+    return {
+      ...unit,
+      dts: unit.dts + missing,
+      cts: this.kind === "video" ? unit.cts - missing : unit.cts,
+      duration: unit.duration - missing,
+    };
+  }
+
+  /** What every part but the last of a segment lasts at least (HLS §4.4.4.9). */
+  get #shortestPartTicks(): Ticks {
+    return Math.ceil((this.#timeline.partTargetMs * MIN_PART_SHARE * this.timescale) / 1000);
   }
 
   /**
    * Ends the part at once when the next frame will not fit, rather than wait for it: one frame less delay. Not where
-   * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn.
+   * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn. Nor where
+   * only this frame was so long: the next ones will fill the part.
    */
   #cutPartAfter(unit: Unit): void {
+    if (this.#pendingTicks < this.#shortestPartTicks) return;
     // Publishers round stamps to milliseconds: the next frame may be one shorter than this.
     const shortest = unit.duration - msToTicks(1, unit.track.timescale);
     if (this.#exceedsPart(this.#pendingTicks + shortest) && !this.#isNearSegmentEnd(unit)) this.#closePart();
