@@ -1,5 +1,9 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
+import { basename, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHotSpots } from "./cpu-profile.ts";
 import type { RunningProgram, Workplace } from "./workplace.ts";
@@ -25,6 +29,12 @@ export interface HeadwaterOptions {
 export interface StreamKey {
   readonly streamId: string;
   readonly streamKey: string;
+}
+
+export interface FinishedUpload {
+  readonly videoId: string;
+  readonly lastByteAtMs: number;
+  readonly answeredAtMs: number;
 }
 
 /** A Headwater of its own in a process of its own, and what one asks of it. */
@@ -69,6 +79,22 @@ export class Headwater {
     return new Headwater({ program, dataDir, readyMs: performance.now() - startMs, ...banner }, profileDir);
   }
 
+  /** Starts a worker on the data of a server; resolves when it takes jobs. */
+  static async startWorker(options: HeadwaterOptions & { readonly dataDir: string }): Promise<RunningProgram> {
+    const { workplace, dataDir, flags = [], core } = options;
+    const command = [process.execPath, MAIN, "worker", "--data-dir", dataDir, "--log-level", "info", ...flags];
+    const env = { ...process.env, NODE_COMPILE_CACHE: options.compileCacheDir ?? COMPILE_CACHE_DIR };
+    const program = workplace.run(command, { env, ...(core !== undefined && { core }) });
+    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    while (!program.output().includes("worker started")) {
+      if (program.child.exitCode !== null || signal.aborted) {
+        throw new Error(`the worker did not start:\n${program.output()}`);
+      }
+      await sleep(10);
+    }
+    return program;
+  }
+
   get pid(): number {
     return this.program.pid;
   }
@@ -89,6 +115,42 @@ export class Headwater {
   async createStream(settings: object = {}): Promise<StreamKey> {
     const created = (await this.ask("POST", "/api/v1/streams", settings)) as { stream_id: string; stream_key?: string };
     return { streamId: created.stream_id, streamKey: created.stream_key ?? "" };
+  }
+
+  /** Sends a file as a form does; resolves when the server has answered. Instants are those of `performance.now()`. */
+  async upload(path: string): Promise<FinishedUpload> {
+    const boundary = "headwater-bench";
+    const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${basename(path)}"\r\nContent-Type: application/octet-stream\r\n\r\n`;
+    const tail = `\r\n--${boundary}--\r\n`;
+    const { size: sizeBytes } = await stat(path);
+    const outgoing = request(`${this.origin}/api/v1/upload`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        "content-type": `multipart/form-data; boundary=${boundary}`,
+        "content-length": sizeBytes + head.length + tail.length,
+      },
+    });
+    const answer = once(outgoing, "response") as Promise<[IncomingMessage]>;
+    outgoing.write(head);
+    await pipeline(createReadStream(path), outgoing, { end: false });
+    outgoing.end(tail);
+    const lastByteAtMs = performance.now();
+    const [response] = await answer;
+    const text = Buffer.concat(await Array.fromAsync(response)).toString();
+    if (response.statusCode !== 201) throw new Error(`the upload was answered ${response.statusCode}: ${text}`);
+    const { video_id: videoId } = JSON.parse(text) as { video_id: string };
+    return { videoId, lastByteAtMs, answeredAtMs: performance.now() };
+  }
+
+  /** When the video was seen in one of these states, by `performance.now()`. Throws when it cannot be made. */
+  async untilVideo(videoId: string, states: readonly string[], everyMs: number): Promise<number> {
+    for (;;) {
+      const video = (await this.ask("GET", `/api/v1/videos/${videoId}`)) as { status: string; error: unknown };
+      if (states.includes(video.status)) return performance.now();
+      if (video.status === "errored") throw new Error(`the video failed: ${JSON.stringify(video.error)}`);
+      await sleep(everyMs);
+    }
   }
 
   /** Address of a multivariant playlist, once it can be played. */

@@ -6,13 +6,17 @@ import { conformance } from "./scenarios/conformance.ts";
 import { delay } from "./scenarios/delay.ts";
 import { ladder } from "./scenarios/ladder.ts";
 import { memory } from "./scenarios/memory.ts";
+import { playable } from "./scenarios/playable.ts";
 import { publishers } from "./scenarios/publishers.ts";
 import { start } from "./scenarios/start.ts";
+import { store } from "./scenarios/store.ts";
+import { transcode } from "./scenarios/transcode.ts";
 import { viewers } from "./scenarios/viewers.ts";
 import { Workplace } from "./workplace.ts";
 
 const SUITES: Readonly<Record<string, readonly Scenario[]>> = {
   live: [start, memory, publishers, viewers, delay, ladder, conformance],
+  video: [playable, transcode, store],
 };
 
 const { positionals, values } = parseArgs({

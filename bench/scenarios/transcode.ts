@@ -1,0 +1,142 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { Headwater } from "../headwater.ts";
+import { makeFilm } from "../load/film.ts";
+import type { Scenario, ScenarioContext, ScenarioResult } from "../scenario.ts";
+import { median, show } from "../statistics.ts";
+import { LOAD_CORE, SERVER_CORE } from "../workplace.ts";
+
+const AIM_RATIO = 1.05;
+const AIM_SPEED_UP = 1.8;
+const ASK_MS = 100;
+const PROFILES = [
+  { name: "720p", scale: "1280:720", bitrateBps: 2_800_000, profile: "main", level: "3.1" },
+  { name: "480p", scale: "854:480", bitrateBps: 1_400_000, profile: "main", level: "3.0" },
+  { name: "360p", scale: "640:360", bitrateBps: 800_000, profile: "main", level: "3.0" },
+] as const;
+
+interface Round {
+  /** Wall time. */
+  readonly plainMs: number;
+  readonly oneWorkerMs: number;
+  readonly onePinnedMs: number;
+  readonly twoPinnedMs: number;
+}
+
+/** What the making of a film takes beside the command that somebody would write by hand, and what a second worker brings. */
+export const transcode: Scenario = {
+  name: "transcode",
+  title: "three qualities of a film beside one ffmpeg command, and with two workers",
+  seconds: 120,
+  counts: [3],
+  async run(context): Promise<ScenarioResult> {
+    const { workplace, seconds, counts, say } = context;
+    const { directory } = workplace;
+    const path = await makeFilm({ directory, seconds, width: 1280, height: 720, coding: "mpeg4-mp2" });
+    const rounds: Round[] = [];
+    for (let number = 1; number <= (counts[0] ?? 1); number++) {
+      const round = {
+        plainMs: await runByHand(path, context),
+        oneWorkerMs: await runWorkers(path, [undefined], context),
+        onePinnedMs: await runWorkers(path, [SERVER_CORE], context),
+        twoPinnedMs: await runWorkers(path, [SERVER_CORE, LOAD_CORE], context),
+      };
+      rounds.push(round);
+      const [plain, one, onePinned, twoPinned] = Object.values(round).map((ms: number) => show(ms / 1000, 1));
+      say(
+        `round ${number}: by hand ${plain} s, one worker ${one} s; on one core ${onePinned} s, two workers on two ${twoPinned} s`,
+      );
+    }
+    return describe(rounds, context);
+  },
+};
+
+/** Uploads the film to a server whose workers are started one for each core named, and waits until all is made. */
+async function runWorkers(
+  path: string,
+  cores: readonly (number | undefined)[],
+  { workplace }: ScenarioContext,
+): Promise<number> {
+  const dataDir = await workplace.makeMemoryDirectory();
+  const profiles = PROFILES.map(({ name }) => name).join(",");
+  const flags = ["--jobs-worker", "false", "--video-profiles", profiles];
+  const server = await Headwater.start({ workplace, dataDir, flags });
+  const workers = await Promise.all(
+    cores.map((core) => Headwater.startWorker({ workplace, dataDir, flags, ...(core !== undefined && { core }) })),
+  );
+  const { videoId, answeredAtMs } = await server.upload(path);
+  const readyAtMs = await server.untilVideo(videoId, ["ready"], ASK_MS);
+  for (const worker of workers) await worker.end();
+  await server.end();
+  return readyAtMs - answeredAtMs;
+}
+
+/** The same qualities with the same settings of the encoder, as HLS with fragmented MP4 in memory. */
+async function runByHand(path: string, { workplace }: ScenarioContext): Promise<number> {
+  const directory = await workplace.makeMemoryDirectory();
+  const labels = PROFILES.map((_, index) => `[s${index}]`).join("");
+  const scales = PROFILES.map(
+    ({ scale }, index) => `[s${index}]scale=${scale}:flags=bicubic,format=yuv420p[v${index}]`,
+  );
+  const outputs = PROFILES.flatMap(({ name, bitrateBps, profile, level }, index) => [
+    ...["-map", `[v${index}]`, "-c:v", "libx264", "-preset", "veryfast", "-profile:v", profile, "-level:v", level],
+    ...["-crf", "22", "-maxrate", `${bitrateBps}`, "-bufsize", `${bitrateBps * 2}`],
+    ...["-force_key_frames", "expr:gte(t,n_forced*4)", "-x264-params", "keyint=infinite:open-gop=0"],
+    ...hls(join(directory, name)),
+  ]);
+  const sound = [192, 96].flatMap((kbps) => [
+    ...["-map", "0:a", "-c:a", "aac", "-b:a", `${kbps}k`, ...hls(join(directory, `audio${kbps}`))],
+  ]);
+  const startMs = performance.now();
+  const { child, output } = workplace.run([
+    ...["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-i", path],
+    ...["-filter_complex", [`[0:v]split=${PROFILES.length}${labels}`, ...scales].join(";")],
+    ...outputs,
+    ...sound,
+  ]);
+  const [code] = await once(child, "exit", { signal: workplace.signal });
+  if (code !== 0) throw new Error(`the command failed:\n${output()}`);
+  return performance.now() - startMs;
+}
+
+function hls(stem: string): readonly string[] {
+  return [
+    ...["-f", "hls", "-hls_segment_type", "fmp4", "-hls_time", "4", "-hls_playlist_type", "vod"],
+    ...["-hls_fmp4_init_filename", `${stem.slice(stem.lastIndexOf("/") + 1)}.mp4`, `${stem}.m3u8`],
+  ];
+}
+
+function describe(rounds: readonly Round[], { seconds }: ScenarioContext): ScenarioResult {
+  const ratio = median(rounds.map(({ oneWorkerMs, plainMs }) => oneWorkerMs / plainMs));
+  const speedUp = median(rounds.map(({ onePinnedMs, twoPinnedMs }) => onePinnedMs / twoPinnedMs));
+  return {
+    aims: [
+      {
+        aim: `one worker: at most ${show(AIM_RATIO, 2)}x of the time of plain ffmpeg`,
+        measured: `${show(ratio, 3)}x`,
+        isMet: ratio <= AIM_RATIO,
+      },
+      {
+        aim: `two workers on two cores: at least ${show(AIM_SPEED_UP, 1)}x as fast as one on one`,
+        measured: `${show(speedUp, 2)}x`,
+        isMet: speedUp >= AIM_SPEED_UP,
+      },
+    ],
+    tables: [
+      {
+        caption: `Seconds until ${show(seconds)} s of film are made:`,
+        head: ["round", "by hand", "one worker", "one worker on one core", "two workers on two cores"],
+        rows: rounds.map((round, at) => {
+          const { plainMs, oneWorkerMs, onePinnedMs, twoPinnedMs } = round;
+          const times = [plainMs, oneWorkerMs, onePinnedMs, twoPinnedMs].map((ms) => show(ms / 1000, 2));
+          return [`${at + 1}`, ...times];
+        }),
+      },
+    ],
+    notes: [
+      "Source: 1280x720 at 30 frames per second, MPEG-4 and MP2 in AVI; to 720p, 480p and 360p (libx264 veryfast, quality 22, limits of the profiles) and two bit rates of AAC.",
+      "By hand: one ffmpeg that decodes once and writes all of it as HLS with fragmented MP4 to memory. Ours: from the answer to the upload until the video is ready, with the worker running; the film is found out about, cut into chunks, encoded, stored and listed meanwhile.",
+    ],
+    figures: { rounds, ratio, speedUp },
+  };
+}
