@@ -20,7 +20,7 @@ export function summarizeVideo(record: VideoRecord, progress: number, hasPoster:
     video_id: record.videoId,
     title: titleOf(record),
     status: record.status,
-    progress: record.status === "ready" ? 1 : progress,
+    progress,
     duration_ms: record.durationMs,
     created_at: instant(record.createdAtMs),
     poster_url: hasPoster ? artifactPath(record, "poster.jpg") : null,

@@ -50,13 +50,14 @@ export function videoRoutes(app: FastifyInstance, dependencies: ApiDependencies)
       });
       if (page.nextCursor !== undefined) linkNext(reply, PREFIX, { ...request.query, cursor: page.nextCursor });
       const summaries = page.videos.map(async (record) => {
-        const [progress, artifacts] = await Promise.all([
-          stored.progress(record.videoId),
+        const isMade = record.status === "ready";
+        const [share, artifacts] = await Promise.all([
+          isMade ? 1 : stored.progress(record.videoId).then((progress) => progress.share),
           videos.artifacts(record.videoId),
         ]);
         return summarizeVideo(
           record,
-          progress.share,
+          share,
           artifacts.some(({ name }) => name === "poster.jpg"),
         );
       });

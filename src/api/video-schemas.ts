@@ -7,12 +7,17 @@ const timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 const share = z.number().min(0).max(1);
 const figure = z.number().nullable();
 
-const plainText = (limit: number) =>
-  z
-    .string()
-    .trim()
-    .max(limit)
-    .regex(/^[^\p{Cc}]*$/u, "must not hold control characters");
+const title = z
+  .string()
+  .trim()
+  .max(200)
+  .regex(/^[^\p{Cc}]*$/u, "must not hold control characters");
+/** Several lines. */
+const description = z
+  .string()
+  .trim()
+  .max(5000)
+  .regex(/^(?:[^\p{Cc}]|[\t\n\r])*$/u, "must not hold control characters but ends of lines");
 
 const reasonSchema = z
   .object({ code: z.string().describe("Stable, as in docs/errors.md"), message: z.string().describe("For people") })
@@ -82,8 +87,8 @@ export const videoRenditionParamsSchema = videoParamsSchema.extend({ rendition: 
 
 export const changeVideoSchema = z
   .strictObject({
-    title: plainText(200).nullable().optional(),
-    description: plainText(5000).nullable().optional(),
+    title: title.nullable().optional(),
+    description: description.nullable().optional(),
   })
   .meta({ id: "ChangeVideo" });
 

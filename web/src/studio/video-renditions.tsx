@@ -7,6 +7,8 @@ interface VideoRenditionsProps {
   onRetry: (renditionId: string) => void;
 }
 
+const KINDS = { video: "—", audio: "Sound", text: "Subtitles" } as const;
+
 /** What viewers can choose from, and how far each is. */
 export function VideoRenditions({ renditions, onRetry }: VideoRenditionsProps) {
   if (renditions.length === 0) return null;
@@ -30,7 +32,7 @@ export function VideoRenditions({ renditions, onRetry }: VideoRenditionsProps) {
                 {rendition.origin === "source" && <small>as it came</small>}
               </th>
               <td data-label="Codec">{rendition.codec ? codecText(rendition.codec) : "—"}</td>
-              <td data-label="Format">{formatText(rendition) || "—"}</td>
+              <td data-label="Format">{formatText(rendition) || KINDS[rendition.kind]}</td>
               <td data-label="State">
                 <RenditionState rendition={rendition} onRetry={onRetry} />
               </td>
