@@ -20,7 +20,7 @@ export function UploadButton({ onFiles }: { onFiles: (files: File[]) => void }) 
         class="visually-hidden"
         tabIndex={-1}
         multiple
-        accept="video/*,.mkv,.avi"
+        accept="video/*,audio/*,.mkv,.avi"
         aria-label="Files to upload"
         onChange={choose}
       />
