@@ -145,7 +145,7 @@ function libraryOver(parts: {
       segmentTargetMs: 4_000,
       chunkTargetMs: 20_000,
     },
-    makeArtifacts: undefined,
+    makesArtifacts: false,
     clock,
     log: silentLogger,
     cleanUpIntervalMs: 3_600_000,

@@ -44,7 +44,7 @@ export function openLibrary(options: OpenLibraryOptions): Library {
       segmentTargetMs: video.segmentDurationMs,
       chunkTargetMs: video.chunkDurationMs,
     },
-    makeArtifacts: undefined,
+    makesArtifacts: true,
     clock,
     log,
     cleanUpIntervalMs: video.cleanupIntervalMs,

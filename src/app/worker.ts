@@ -15,7 +15,13 @@ const STORED_ENCODE_NICENESS = 15;
 /** The worker itself, which packages what ffmpeg makes, steps back behind the server. */
 const WORKER_NICENESS = 5;
 /** Kinds of work that keep no processor core busy for long: they run beside the encodes, and never wait for live. */
-const LIGHT_KINDS: readonly string[] = ["video.prepare", "video.repackage", "video.text", "video.delete"];
+const LIGHT_KINDS: readonly string[] = [
+  "video.prepare",
+  "video.repackage",
+  "video.text",
+  "video.poster",
+  "video.delete",
+];
 const LIGHT_CONCURRENCY = 2;
 
 export interface WorkerAppOptions {

@@ -45,7 +45,7 @@ async function fill(database: Database): Promise<void> {
     }),
   );
   await Promise.all(commits);
-  await videos.putArtifact({ videoId, name: "a", key: "k", contentType: "x", sizeBytes: 1, details: null });
+  await videos.addArtifacts(videoId, [{ name: "a", key: "k", contentType: "x", sizeBytes: 1, details: null }]);
   const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: true };
   const streamId = newStreamId();
   await streams.create({ streamId, name: null, ingestType: "rtmp", keyHash: "h", keyHint: "h", settings });

@@ -337,24 +337,36 @@ onEach("is playable again when a plan adds to what was ready", async (t, place) 
   assert.equal(statusOf(await videos.setPlan(grown)), "playable");
 });
 
-onEach("keeps one artifact of each name", async (t, place) => {
+onEach("keeps one artifact of each name, and adds those that belong together or none", async (t, place) => {
   const { videos, videoId, revision } = await planned(t, place);
-  const poster = {
-    videoId,
-    name: "poster.jpg",
-    key: "k1",
-    contentType: "image/jpeg",
-    sizeBytes: 10,
-    details: { width: 1 },
-  };
+  const poster = { name: "poster.jpg", key: "k1", contentType: "image/jpeg", sizeBytes: 10, details: { width: 1 } };
   const clip = { ...poster, name: "clip.mp4", key: "k2", contentType: "video/mp4", details: null };
   const before = await revision();
-  assert.equal(await videos.putArtifact(poster), true);
-  assert.equal(await videos.putArtifact(clip), true);
-  assert.equal(await videos.putArtifact({ ...poster, key: "k3", sizeBytes: 11 }), true);
-  assert.equal(await revision(), before + 3);
-  assert.deepEqual(await videos.artifacts(videoId), [clip, { ...poster, key: "k3", sizeBytes: 11 }]);
-  assert.equal(await videos.putArtifact({ ...poster, videoId: newVideoId() }), false);
+  assert.equal(await videos.addArtifacts(videoId, [poster]), true);
+  assert.equal(await videos.addArtifacts(videoId, [clip, { ...poster, key: "k3" }]), false);
+  assert.deepEqual(await videos.artifacts(videoId), [{ videoId, ...poster }]);
+  assert.equal(await videos.addArtifacts(videoId, [clip, { ...clip, name: "a", key: "k4" }]), true);
+  assert.equal(await revision(), before + 2);
+  assert.deepEqual(
+    (await videos.artifacts(videoId)).map(({ name, key }) => [name, key]),
+    [
+      ["a", "k4"],
+      ["clip.mp4", "k2"],
+      ["poster.jpg", "k1"],
+    ],
+  );
+  assert.equal(await videos.removeArtifact(videoId, "clip.mp4"), "k2");
+  assert.equal(await videos.removeArtifact(videoId, "clip.mp4"), undefined);
+  assert.equal((await videos.artifacts(videoId)).length, 2);
+  assert.equal(await videos.addArtifacts(newVideoId(), [poster]), false);
+});
+
+onEach("lets one of two add an artifact", async (t, place) => {
+  const { videos, videoId } = await planned(t, place);
+  const clip = { name: "clip.mp4", contentType: "video/mp4", sizeBytes: 10, details: null };
+  const added = await Promise.all(["k1", "k2"].map((key) => videos.addArtifacts(videoId, [{ ...clip, key }])));
+  assert.deepEqual(added.toSorted(), [false, true]);
+  assert.equal((await videos.artifacts(videoId))[0]?.key, added[0] ? "k1" : "k2");
 });
 
 onEach("removes all records of a video, and says what objects they named", async (t, place) => {
@@ -362,7 +374,7 @@ onEach("removes all records of a video, and says what objects they named", async
   const other = await videos.create(newVideo());
   await videos.commitChunk(newChunk(videoId, 0, { keyPrefix: "p1/" }));
   await videos.commitChunk(newChunk(videoId, 1, { keyPrefix: "p1/" }));
-  await videos.putArtifact({ videoId, name: "a", key: "k", contentType: "x", sizeBytes: 1, details: null });
+  await videos.addArtifacts(videoId, [{ name: "a", key: "k", contentType: "x", sizeBytes: 1, details: null }]);
   const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: true };
   const stream = {
     streamId: newStreamId(),

@@ -12,6 +12,7 @@ import { DomainError } from "../core/errors.ts";
 import { parseVideoId, type VideoId } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Database, Tables } from "../database/database.ts";
+import { isUniqueViolation } from "../database/violations.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { readCursor, writeCursor } from "./page-cursor.ts";
 import type { CatalogSchema, VideoTable } from "./schema.ts";
@@ -71,6 +72,9 @@ export type ChunkOutcome = "committed" | "taken" | "mismatch" | "gone";
 export type StatusChange =
   | { readonly status: "playable" | "ready" }
   | { readonly status: "errored"; readonly error: { readonly code: string; readonly message: string } };
+
+/** What a new artifact says of itself. */
+export type NewArtifact = Omit<VideoArtifactRecord, "videoId">;
 
 /** Objects that no record names any more. */
 export interface RemovedVideo {
@@ -354,19 +358,30 @@ export class VideoRepository {
     return this.#changed(videoId, {}, [this.#reopen(videoId)]);
   }
 
-  /** Puts it in the place of one of the same name; false when the video is no more. */
-  async putArtifact(artifact: VideoArtifactRecord): Promise<boolean> {
-    const content = {
-      key: artifact.key,
-      content_type: artifact.contentType,
-      size_bytes: artifact.sizeBytes,
-      details: artifact.details && JSON.stringify(artifact.details),
-    };
-    const put = this.#writer
-      .insertInto("video_artifact")
-      .values({ video_id: artifact.videoId, name: artifact.name, ...content })
-      .onConflict((conflict) => conflict.columns(["video_id", "name"]).doUpdateSet(content));
-    return (await this.#database.transactIf(this.#touch(artifact.videoId), [put])) !== undefined;
+  /** Adds all of them, or none: false when the video is no more, or has something of one of these names. */
+  async addArtifacts(videoId: VideoId, artifacts: readonly NewArtifact[]): Promise<boolean> {
+    const rows = artifacts.map(({ name, key, contentType, sizeBytes, details }) => ({
+      ...{ video_id: videoId, name, key, content_type: contentType, size_bytes: sizeBytes },
+      details: details && JSON.stringify(details),
+    }));
+    const add = this.#writer.insertInto("video_artifact").values(rows);
+    try {
+      return (await this.#database.transactIf(this.#touch(videoId), [add])) !== undefined;
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Gives the key of the object that nothing names any more; undefined when there was nothing of this name. */
+  async removeArtifact(videoId: VideoId, name: string): Promise<string | undefined> {
+    const remove = this.#writer
+      .deleteFrom("video_artifact")
+      .where("video_id", "=", videoId)
+      .where("name", "=", name)
+      .returning("key");
+    const results = await this.#database.transactIf(this.#touch(videoId), [remove]);
+    return results?.[1][0]?.key;
   }
 
   /** By name. */

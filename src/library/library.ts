@@ -6,6 +6,7 @@ import { newEpoch, newVideoId, type VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { QualityName } from "../encode/ladder.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
+import { ArtifactWork } from "./artifacts/artifact-work.ts";
 import { deletePrefix, failedVideos, type Leftover, orphanObjects } from "./clean-up.ts";
 import { planVideo } from "./planner.ts";
 import { checkLimits } from "./source-limits.ts";
@@ -22,8 +23,8 @@ import { VideoWork } from "./video-work.ts";
 export interface LibraryOptions extends VideoPreparationOptions {
   readonly videos: VideoRepository;
   readonly jobs: JobQueue;
-  /** Makes posters and the like of one video; undefined where none are made. */
-  readonly makeArtifacts: JobHandler | undefined;
+  /** Posters and the like are made of every video. */
+  readonly makesArtifacts: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly cleanUpIntervalMs: number;
@@ -61,22 +62,25 @@ export class Library {
   readonly #options: LibraryOptions;
   readonly #road: VideoRoad;
   readonly #work: VideoWork;
+  readonly #artifacts: ArtifactWork;
   #cancelTimer: (() => void) | undefined;
   #rounds: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: LibraryOptions) {
-    const { videos, jobs, makeArtifacts } = options;
     this.#options = options;
-    this.#road = new VideoRoad({ videos, jobs, makesArtifacts: makeArtifacts !== undefined });
+    this.#road = new VideoRoad(options);
     this.#work = new VideoWork({ ...options, road: this.#road });
+    this.#artifacts = new ArtifactWork({ ...options, road: this.#road });
   }
 
   /** What a worker does for videos, by kind of job. */
   get handlers(): Readonly<Record<string, JobHandler>> {
-    const { makeArtifacts } = this.#options;
-    const artifacts = makeArtifacts ? { "video.artifacts": makeArtifacts } : {};
-    return { ...this.#work.handlers, ...artifacts, "video.delete": (attempt) => this.#deleteObjects(attempt) };
+    return {
+      ...this.#work.handlers,
+      ...this.#artifacts.handlers,
+      "video.delete": (attempt) => this.#deleteObjects(attempt),
+    };
   }
 
   /** Takes interrupted work up again, and clears the store, now and then. */

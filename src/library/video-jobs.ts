@@ -19,7 +19,7 @@ export const VIDEO_JOB_DATA = {
   "video.encode": z.strictObject({ videoId, targets, index: z.int().min(0) }),
   "video.audio": z.strictObject({ videoId, targets, streamIndex: z.int().min(0) }),
   "video.text": z.strictObject({ videoId, targets }),
-  "video.artifacts": z.strictObject({ videoId }),
+  "video.poster": z.strictObject({ videoId }),
   "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
 } as const;
 
@@ -35,9 +35,9 @@ const PRIORITIES = {
   repackage: 10,
   firstChunk: 10,
   audio: 20,
+  poster: 25,
   text: 30,
   delete: 40,
-  artifacts: 60,
   chunk: 100,
 };
 /** With back-off, a store or database that is gone for a minute fails nothing. */
@@ -96,9 +96,9 @@ export function textJob(videoId: VideoId, target: JobTarget): NewJob {
   };
 }
 
-export function artifactsJob(videoId: VideoId): NewJob {
-  const dedupKey = `artifacts:${videoId}`;
-  return { kind: "video.artifacts", data: { videoId }, priority: PRIORITIES.artifacts, dedupKey, ...TRIED };
+export function posterJob(videoId: VideoId): NewJob {
+  const dedupKey = `poster:${videoId}`;
+  return { kind: "video.poster", data: { videoId }, priority: PRIORITIES.poster, dedupKey, ...TRIED };
 }
 
 /** Deletes the objects of a video whose records are gone. */

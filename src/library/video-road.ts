@@ -1,7 +1,8 @@
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { VideoId } from "../core/ids.ts";
 import type { JobQueue, NewJob } from "../jobs/job-queue.ts";
-import { artifactsJob, encodeJob } from "./video-jobs.ts";
+import { missingArtifactJobs } from "./artifacts/artifact-steps.ts";
+import { encodeJob } from "./video-jobs.ts";
 import { readState, type VideoState } from "./video-records.ts";
 import { dueStatus, type Failure, missingJobs, rungsLacking, wholeRungs } from "./video-steps.ts";
 
@@ -67,13 +68,13 @@ export class VideoRoad {
     const settled = whole.length > 0 ? await this.state(videoId) : state;
     const due = settled && dueStatus(settled, failure);
     if (!due || due.status === settled.video.status) return;
-    if (due.status !== "errored") await this.#addArtifacts(videoId);
+    if (due.status !== "errored") await this.#addArtifacts(settled);
     await videos.setStatus(videoId, due);
   }
 
-  async #addArtifacts(videoId: VideoId): Promise<void> {
+  async #addArtifacts(state: VideoState): Promise<void> {
     const { videos, makesArtifacts } = this.#options;
-    if (makesArtifacts && (await videos.artifacts(videoId)).length === 0) await this.#add([artifactsJob(videoId)]);
+    if (makesArtifacts) await this.#add(missingArtifactJobs(state, await videos.artifacts(state.video.videoId)));
   }
 
   async #add(jobs: readonly NewJob[]): Promise<void> {

@@ -45,6 +45,8 @@ export interface LibraryStart {
   readonly dataDir?: string;
   readonly planning?: Partial<LibraryOptions["planning"]>;
   readonly limits?: Partial<LibraryOptions["limits"]>;
+  /** False where a test has no use for posters and the like. */
+  readonly makesArtifacts?: boolean;
 }
 
 /** A library over SQLite and files, as one process has it. */
@@ -71,7 +73,10 @@ export class TestLibrary {
     return directory;
   }
 
-  static async at(dataDir: string, { planning, limits }: LibraryStart = {}): Promise<TestLibrary> {
+  static async at(
+    dataDir: string,
+    { planning, limits, makesArtifacts = false }: LibraryStart = {},
+  ): Promise<TestLibrary> {
     const log = silentLogger;
     const database = await Database.open({ dataDir, url: undefined, log });
     const catalog = await Catalog.on(database);
@@ -86,7 +91,7 @@ export class TestLibrary {
       ffprobe: { program: await programAt("ffprobe"), clock: systemClock },
       limits: { ...LIMITS, ...limits },
       planning: { ...PLANNING, ...planning },
-      makeArtifacts: undefined,
+      makesArtifacts,
       clock: systemClock,
       log,
       cleanUpIntervalMs: 3_600_000,

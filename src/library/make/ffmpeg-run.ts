@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { DomainError } from "../../core/errors.ts";
 import { type FfmpegExit, FfmpegProcess } from "../../encode/ffmpeg/process.ts";
 import type { MakeProgress, MakeTools, SourceAccess } from "./contract.ts";
@@ -15,9 +16,12 @@ const MOST_ALLOCATED_BYTES = 1024 * 1024 * 1024;
 export type OutputReader = (pieces: AsyncIterable<Uint8Array>) => Promise<void>;
 
 export interface FfmpegRun {
-  readonly access: SourceAccess;
-  /** With `pipe:3` for the first of `readers`, `pipe:4` for the next, and so on. */
+  /** The original, where it is read. */
+  readonly access?: Pick<SourceAccess, "failure">;
+  /** With `pipe:0` for the first of `feeds` and `pipe:3` for the next, and the pipes behind them for `readers`. */
   readonly arguments: readonly string[];
+  /** What ffmpeg reads from us, each on a pipe of its own; it may end before it has read all. What they throw ends the run. */
+  readonly feeds?: readonly AsyncIterable<Uint8Array>[];
   readonly readers: readonly OutputReader[];
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: MakeProgress) => void) | undefined;
@@ -30,14 +34,16 @@ export interface FfmpegRun {
  */
 export async function runFfmpeg(tools: MakeTools, run: FfmpegRun): Promise<void> {
   run.signal.throwIfAborted();
+  const { feeds = [] } = run;
+  const inputCount = Math.max(1, feeds.length);
   const child = new FfmpegProcess({
     program: { ...tools.program, niceness: NICENESS },
-    arguments: [...globalArguments(run.readers.length), ...run.arguments],
-    inputCount: 1,
+    arguments: [...globalArguments(inputCount + run.readers.length + 2), ...run.arguments],
+    inputCount,
     outputCount: run.readers.length + 1,
     clock: tools.clock,
   });
-  child.inputs[0]?.end();
+  if (feeds.length === 0) child.inputs[0]?.end();
   const terminate = () => child.terminate();
   run.signal.addEventListener("abort", terminate, { once: true });
   let problem: unknown;
@@ -49,22 +55,47 @@ export async function runFfmpeg(tools: MakeTools, run: FfmpegRun): Promise<void>
   const onStall = () => fail(new DomainError("INTERNAL", `ffmpeg stood still for ${limitMs / 1000} s`));
   const watch = new StallWatch({ clock: tools.clock, limitMs, onStall });
   const readers = [...run.readers, (pieces: AsyncIterable<Uint8Array>) => readProgress(pieces, run.onProgress)];
-  await Promise.all(readers.map((read, index) => read(watch.follow(child.pieces(index))).catch(fail)));
+  await Promise.all([
+    ...readers.map((read, index) => read(watch.follow(child.pieces(index))).catch(fail)),
+    ...feeds.map((feed, index) => feedInput(child.inputs[index], feed).catch(fail)),
+  ]);
   const exit = await child.exited;
   watch.stop();
   run.signal.removeEventListener("abort", terminate);
   run.signal.throwIfAborted();
-  const cause = run.access.failure;
+  const cause = run.access?.failure;
   if (cause) throw new DomainError("UNAVAILABLE", "the original could not be read", { cause });
   if (problem) throw problem;
   if (exit.code !== 0) throw failureOf(exit);
 }
 
+/** Writes a feed to an input as fast as it is read; ends early where nobody reads on. */
+async function feedInput(input: Writable | undefined, feed: AsyncIterable<Uint8Array>): Promise<void> {
+  if (!input) return;
+  for await (const piece of feed) {
+    if (input.destroyed) return;
+    if (!input.write(piece)) await drained(input);
+  }
+  input.end();
+}
+
+/** Resolves when more can be written, or nobody is there to write to. */
+function drained(input: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      input.off("drain", done).off("close", done);
+      resolve();
+    };
+    input.once("drain", done).once("close", done);
+    if (input.destroyed) done();
+  });
+}
+
 /** Times stay the source's own. What a log line may say is told by its level in brackets. */
-function globalArguments(readerCount: number): readonly string[] {
+function globalArguments(progressPipe: number): readonly string[] {
   return [
     ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning", "-max_alloc", `${MOST_ALLOCATED_BYTES}`],
-    ...["-progress", `pipe:${readerCount + 3}`, "-stats_period", "1", "-filter_complex_threads", "1", "-copyts"],
+    ...["-progress", `pipe:${progressPipe}`, "-stats_period", "1", "-filter_complex_threads", "1", "-copyts"],
   ];
 }
 

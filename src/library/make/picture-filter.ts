@@ -101,15 +101,36 @@ export function colourFilters(
 /** One quality's picture: its size, square pixels, 8 bits, and words of colour that never change. */
 export function rungFilters(
   size: { readonly width: number; readonly height: number },
-  { pixelFormat }: SourceVideo,
+  video: SourceVideo,
   colour: PictureColour,
   isConverted: boolean,
 ): readonly string[] {
-  const matrix = SWSCALE_MATRICES[colour.matrix] ?? "bt709";
-  const inMatrix = isRgb(pixelFormat) && !isConverted ? "" : `:in_color_matrix=${matrix}`;
+  const scale = scaleFilter(size, video, colour, isConverted);
   return [
-    `scale=${size.width}:${size.height}:flags=bicubic${inMatrix}:out_color_matrix=${matrix}:out_range=tv`,
+    `${scale}:out_color_matrix=${SWSCALE_MATRICES[colour.matrix] ?? "bt709"}:out_range=tv`,
     ...["setsar=1", "format=yuv420p"],
     `setparams=field_mode=prog:range=tv:color_primaries=${colour.primaries}:color_trc=${colour.transfer}:colorspace=${colour.matrix}`,
   ];
+}
+
+/** A still for a JPEG: its size, square pixels, and BT.601 in full range, which is how every JPEG is read. */
+export function stillFilters(
+  size: { readonly width: number; readonly height: number },
+  video: SourceVideo,
+  colour: PictureColour,
+  isConverted: boolean,
+): readonly string[] {
+  const scale = scaleFilter(size, video, colour, isConverted);
+  return [`${scale}:out_color_matrix=bt601:out_range=pc`, "setsar=1", "format=yuvj420p"];
+}
+
+function scaleFilter(
+  { width, height }: { readonly width: number; readonly height: number },
+  { pixelFormat }: SourceVideo,
+  colour: PictureColour,
+  isConverted: boolean,
+): string {
+  const inMatrix =
+    isRgb(pixelFormat) && !isConverted ? "" : `:in_color_matrix=${SWSCALE_MATRICES[colour.matrix] ?? "bt709"}`;
+  return `scale=${width}:${height}:flags=bicubic${inMatrix}`;
 }

@@ -1,0 +1,134 @@
+import { DomainError } from "../../core/errors.ts";
+import { msToTicks, VIDEO_TIMESCALE } from "../../media/timebase.ts";
+import type { MakeTools, TimedSource } from "../make/contract.ts";
+import { runFfmpeg } from "../make/ffmpeg-run.ts";
+import { GatheredOutput } from "../make/gathered-output.ts";
+import { colourFilters, outputColour, stillFilters, timeFilters } from "../make/picture-filter.ts";
+import { sourceArguments } from "../make/source-arguments.ts";
+import type { SourceVideo } from "../source-media.ts";
+import type { PictureTreatment } from "../video-plan.ts";
+import { pictureScore } from "./picture-score.ts";
+import { type PictureSize, sizeWithin } from "./picture-size.ts";
+
+export interface PosterRequest {
+  readonly source: TimedSource;
+  readonly video: SourceVideo;
+  readonly picture: PictureTreatment;
+  readonly durationMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Poster extends PictureSize {
+  readonly jpeg: Uint8Array;
+}
+
+const LONGEST_SIDE = 1280;
+const MOST_JPEG_BYTES = 16 * 1024 * 1024;
+/** What pictures are compared by. */
+const SMALL: PictureSize = { width: 160, height: 90 };
+/** Where in the video pictures are looked at, as shares of its length, in this order: it is not to tell how it ends. */
+const PLACES = [0.1, 0.25, 0.4, 0.05, 0.5, 0.17, 0.33, 0.02, 0];
+/** So many are compared at least; then the first is taken that is as good as this. */
+const LEAST_COMPARED = 3;
+const GOOD_SCORE = 0.6;
+/** In shorter ones the picture at the place itself is taken, in longer ones the key frame before it. */
+const SHORT_MS = 60_000;
+/** Reading begins so long before a place: a demuxer may land behind where it was asked to. */
+const SEEK_MARGIN_MS = 1_000;
+
+interface Candidate {
+  readonly jpeg: Uint8Array;
+  readonly score: number;
+}
+
+/**
+ * One picture that stands for a video: the best of several from its first half, neither black nor a title where there is
+ * anything else. Throws MEDIA_DAMAGED when no picture can be decoded, and as `runFfmpeg` does.
+ */
+export async function makePoster(tools: MakeTools, request: PosterRequest): Promise<Poster> {
+  const size = sizeWithin({ width: request.video.shownWidth, height: request.video.shownHeight }, LONGEST_SIDE);
+  let best: Candidate | undefined;
+  let comparedCount = 0;
+  for (const place of PLACES) {
+    const candidate = await candidateAt(tools, request, size, Math.round(request.durationMs * place));
+    if (!candidate) continue;
+    comparedCount += 1;
+    if (!best || candidate.score > best.score) best = candidate;
+    if (comparedCount >= LEAST_COMPARED && best.score >= GOOD_SCORE) break;
+  }
+  if (!best) throw new DomainError("MEDIA_DAMAGED", "no picture of it can be decoded");
+  return { jpeg: best.jpeg, ...size };
+}
+
+/** Undefined where nothing can be decoded. */
+async function candidateAt(
+  tools: MakeTools,
+  request: PosterRequest,
+  size: PictureSize,
+  atMs: number,
+): Promise<Candidate | undefined> {
+  const { source, signal } = request;
+  const jpeg = new GatheredOutput(MOST_JPEG_BYTES, "a poster");
+  const small = new GatheredOutput(SMALL.width * SMALL.height, "a small picture");
+  try {
+    await runFfmpeg(tools, {
+      access: source.access,
+      arguments: candidateArguments(tools, request, size, atMs),
+      readers: [jpeg.read, small.read],
+      signal,
+    });
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== "MEDIA_DAMAGED") throw error;
+    return undefined;
+  }
+  if (jpeg.bytes.length === 0) return undefined;
+  return { jpeg: jpeg.bytes, score: pictureScore({ width: SMALL.width, pixels: small.bytes }) };
+}
+
+function candidateArguments(
+  { coreCount }: MakeTools,
+  { source, video, picture, durationMs }: PosterRequest,
+  size: PictureSize,
+  atMs: number,
+): readonly string[] {
+  const isShort = durationMs <= SHORT_MS;
+  const fromMs = atMs - (isShort ? SEEK_MARGIN_MS : 0);
+  const fromTicks = fromMs > 0 ? source.zeroTicks + msToTicks(fromMs, VIDEO_TIMESCALE) : undefined;
+  const conversion = colourFilters(video, picture, size);
+  const filters = [
+    ...timeFilters({ ...picture, frameRateLimit: null }, source.zeroTicks),
+    ...(isShort ? [`trim=start_pts=${msToTicks(atMs, VIDEO_TIMESCALE)}`] : []),
+    ...conversion,
+    ...stillFilters(size, video, outputColour(video, picture), conversion.length > 0),
+  ];
+  return [
+    ...(isShort ? [] : ["-skip_frame:v", "nokey"]),
+    ...["-threads:v", `${coreCount}`, ...sourceArguments(source, fromTicks)],
+    ...["-filter_complex", `[0:${video.index}]${filters.join(",")},split[still][s];[s]${SMALL_FILTERS}[small]`],
+    ...["-map", "[still]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg", "pipe:3"],
+    ...["-map", "[small]", "-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:4"],
+  ];
+}
+
+const SMALL_FILTERS = `scale=${SMALL.width}:${SMALL.height}:flags=area,format=gray`;
+
+/** The cover of an album, as the poster of sound alone. Throws as `runFfmpeg` does. */
+export async function makeCover(
+  tools: MakeTools,
+  { source, streamIndex, signal }: Pick<PosterRequest, "source" | "signal"> & { readonly streamIndex: number },
+): Promise<Uint8Array> {
+  const jpeg = new GatheredOutput(MOST_JPEG_BYTES, "a cover");
+  const scale = `scale='min(${LONGEST_SIDE},iw)':'min(${LONGEST_SIDE},ih)':force_original_aspect_ratio=decrease`;
+  await runFfmpeg(tools, {
+    access: source.access,
+    arguments: [
+      ...sourceArguments(source),
+      ...["-map", `0:${streamIndex}`, "-vf", `${scale},format=yuvj420p`, "-frames:v", "1"],
+      ...["-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg", "pipe:3"],
+    ],
+    readers: [jpeg.read],
+    signal,
+  });
+  if (jpeg.bytes.length === 0) throw new DomainError("MEDIA_DAMAGED", "its cover cannot be decoded");
+  return jpeg.bytes;
+}
