@@ -123,13 +123,23 @@ test("no page is wider than a small phone", async () => {
   for (const path of ["/", "/watch/none", "/watch/none?embed=1"]) {
     const { page } = await browser.openPage(`${server.httpUrl}${path}`, { width: 360, height: 740 });
     await page.locator("main").waitFor();
-    const width = await page.evaluate(() => {
-      const { document } = globalThis as unknown as { document: { documentElement: { scrollWidth: number } } };
-      return document.documentElement.scrollWidth;
-    });
-    assert.ok(width <= 360, `${path} is ${width} px wide`);
+    await assertNarrow(page, path);
+  }
+  const { page } = await browser.openPage(`${server.httpUrl}/#token=${server.adminToken}`, { width: 360, height: 740 });
+  for (const name of ["Videos", "Streams"]) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { name, exact: true }).waitFor();
+    await assertNarrow(page, name);
   }
 });
+
+async function assertNarrow(page: Page, what: string): Promise<void> {
+  const width = await page.evaluate(() => {
+    const { document } = globalThis as unknown as { document: { documentElement: { scrollWidth: number } } };
+    return document.documentElement.scrollWidth;
+  });
+  assert.ok(width <= 360, `${what} is ${width} px wide`);
+}
 
 test("the studio is small", async () => {
   const html = await (await fetch(`${server.httpUrl}/`)).text();
