@@ -1,4 +1,5 @@
 import { type ErrorEvent as DashErrorEvent, MediaPlayer, type MediaPlayerClass, type Representation } from "dashjs";
+import { bufferedAheadS, catchUpRate } from "./catch-up.ts";
 import {
   type AudioTrack,
   type Delay,
@@ -13,6 +14,10 @@ import { RecoveryBudget } from "./recovery-budget.ts";
 const RETRY_MS = 1000;
 const RETRY_COUNT = 60;
 const REATTACH_DELAY_MS = 1500;
+/** How many parts behind our MPDs ask players to stay (ADR 16). */
+const TARGET_PARTS = 4;
+/** Who is further behind than this has sought back. */
+const MAX_LATE_S = 5;
 
 /** DASH and LL-DASH by dash.js. Attaches afresh, a bounded number of times, before it gives up. */
 export class DashPlayer implements Player {
@@ -23,6 +28,7 @@ export class DashPlayer implements Player {
   #qualities: readonly Quality[] = [];
   #choice = "auto";
   #reattach: ReturnType<typeof setTimeout> | undefined;
+  readonly #catchUp = () => this.#setSpeed();
 
   constructor(options: PlayerOptions) {
     this.#options = options;
@@ -32,7 +38,8 @@ export class DashPlayer implements Player {
       streaming: {
         delay: { useSuggestedPresentationDelay: true },
         buffer: { mediaSourceDurationInfinity: true, bufferToKeep: 30 },
-        liveCatchup: { enabled: options.isLive, maxDrift: 5, playbackRate: { min: -0.1, max: 0.1 } },
+        // Its own sets the speed of a video element that it has let go of, when that has media again.
+        liveCatchup: { enabled: false },
         // Gaps are what a publisher leaves who goes and comes back.
         gaps: { jumpGaps: true, jumpLargeGaps: true, enableStallFix: true },
         retryAttempts: { MPD: RETRY_COUNT, InitializationSegment: RETRY_COUNT, MediaSegment: 5 },
@@ -47,6 +54,7 @@ export class DashPlayer implements Player {
     this.#dash.on(events.QUALITY_CHANGE_RENDERED, () => options.listener.onQualities());
     this.#dash.on(events.TRACK_CHANGE_RENDERED, () => options.listener.onQualities());
     this.#dash.on(events.ERROR, (event) => this.#onError(event as DashErrorEvent));
+    if (options.isLowLatency) options.video.addEventListener("timeupdate", this.#catchUp);
     this.#dash.attachView(options.video);
     this.#dash.attachSource(options.url);
   }
@@ -110,7 +118,17 @@ export class DashPlayer implements Player {
 
   close(): void {
     clearTimeout(this.#reattach);
+    this.#options.video.removeEventListener("timeupdate", this.#catchUp);
+    this.#options.video.playbackRate = 1;
     this.#dash.destroy();
+  }
+
+  #setSpeed(): void {
+    const { video } = this.#options;
+    const { latencyS, targetS } = this.delay();
+    if (latencyS === undefined || targetS === undefined) return;
+    const [bufferS, partS] = [bufferedAheadS(video), targetS / TARGET_PARTS];
+    video.playbackRate = catchUpRate({ latencyS, targetS, bufferS, partS, maxLateS: MAX_LATE_S });
   }
 
   #readQualities(): void {
