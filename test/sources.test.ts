@@ -97,11 +97,13 @@ function assertWhole({ decoded, presentation }: Outcome, counts: { video?: numbe
 /** Sequence headers and ends hold no frame: packet types 0 and 2. */
 const isFrame = ({ body }: FlvTag) => body[1] === 1;
 
+const ctsMs = (body: Uint8Array) => Buffer.from(body).readIntBE(2, 3);
+const range = (from: number, until: number) => Array.from({ length: until - from }, (_, index) => from + index);
+
 /** The audio that is heard: from the first picture on, where there is one. */
 function audibleCount(tags: readonly FlvTag[]): number {
   const first = tags.find((tag) => tag.type === "video" && isFrame(tag));
-  const ctsMs = first ? Buffer.from(first.body).readIntBE(2, 3) : 0;
-  const startMs = first ? first.timestampMs + ctsMs : 0;
+  const startMs = first ? first.timestampMs + ctsMs(first.body) : 0;
   return tags.filter((tag) => tag.type === "audio" && isFrame(tag) && tag.timestampMs >= startMs).length;
 }
 
@@ -202,6 +204,23 @@ describe("how often pictures and key frames come", { concurrency: 2 }, () => {
     assert.equal(outcome.presentation.multivariant.isIndependent, false);
     assert.equal(samplesOf(source).length, 400);
     assert.equal(outcome.decoded.video[0]?.frameCount, 400);
+  });
+
+  test("frames that an encoder drops up to the next key frame leave the others where they were", async () => {
+    const tags = await encodeTags({ seconds: 12, gopFrames: 50, bFrames: 2 });
+    const pictures = tags.filter((tag) => tag.type === "video" && isFrame(tag));
+    // No other frame needs these: what is dropped in the middle of a group spoils the pictures after it.
+    const dropped = new Set([...range(29, 50), ...range(66, 100), ...range(127, 150), ...range(189, 200)]);
+    const sent = tags.filter((tag) => !dropped.has(pictures.indexOf(tag)));
+    const outcome = await broadcast(sent);
+    const source = rendition(outcome.presentation, "source");
+    assertWhole(outcome, { video: 300 - dropped.size, audio: outcome.decoded.audio[0]?.frameCount ?? 0 });
+    const stamps = sent
+      .filter((tag) => pictures.includes(tag))
+      .map(({ timestampMs, body }) => timestampMs + ctsMs(body));
+    const shown = stamps.sort((a, b) => a - b).map((ms) => ms - (stamps[0] ?? 0));
+    assert.deepEqual(presentedMs(source).map(Math.round), shown);
+    assert.deepEqual(secondsOf(source), [2, 2, 2, 2, 2, 2]);
   });
 
   test("B-frames keep their presentation times, and segments begin at their key frame's", async () => {

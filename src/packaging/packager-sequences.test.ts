@@ -1,13 +1,23 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { HlsConformance } from "../../test/support/conformance/hls-conformance.ts";
 import { readMediaPlaylist } from "../../test/support/conformance/media-playlist.ts";
 import { checkMediaPlaylist } from "../../test/support/conformance/media-rules.ts";
-import { AAC_44K, AAC_48K, audioUnits, H264_360P, H264_720P, videoUnits } from "../../test/support/source-units.ts";
+import {
+  AAC_44K,
+  AAC_48K,
+  audioUnits,
+  H264_360P,
+  H264_720P,
+  interleave,
+  videoUnits,
+} from "../../test/support/source-units.ts";
 import { ManualClock } from "../core/clock.ts";
 import { Intake } from "../live/intake.ts";
 import type { LiveReader, Period, Track, Unit } from "../live/unit.ts";
 import { ticksToMs } from "../media/timebase.ts";
+import { renderIframePlaylist } from "./hls/iframe-playlist.ts";
 import { renderMediaPlaylist } from "./hls/media-playlist.ts";
 import { Packager } from "./packager.ts";
 import type { Rendition } from "./presentation.ts";
@@ -283,4 +293,40 @@ describe("Packager, whatever comes", () => {
       numRuns: 60,
     });
   });
+
+  it("lists all time, in parts that are full, whatever pictures are missing", () => {
+    const anyHole = fc.record({ at: fc.integer({ min: 90, max: 850 }), frameCount: fc.nat(110) });
+    fc.assert(fc.property(fc.array(anyHole, { maxLength: 6 }), runWithHoles), { numRuns: 25 });
+  });
 });
+
+/** Half a minute of an encoder that drops pictures: every playlist at every instant, judged. */
+function runWithHoles(holes: readonly { readonly at: number; readonly frameCount: number }[]): void {
+  const stretch = { fromMs: 0, untilMs: 30_000 };
+  const packager = new Packager({
+    epoch: "e1",
+    packaging: { isLowLatency: true, segmentTargetMs: 2000, partTargetMs: 500, windowSegmentCount: 10 },
+    firstMsn: 1,
+    firstDiscontinuitySequence: 0,
+  });
+  const conformance = new HlsConformance();
+  packager.events.on("advance", (rendition) => {
+    if (!packager.isPlayable) return;
+    conformance.observeMedia(`${rendition.id}/playlist.m3u8`, renderMediaPlaylist(packager, rendition), 0);
+    if (rendition.kind === "video")
+      conformance.observeIframes(`${rendition.id}/iframes.m3u8`, renderIframePlaylist(packager, rendition), 0);
+  });
+  const intake = new Intake({ clock: new ManualClock(), sampleCount: () => undefined, sink: packager });
+  intake.expect({ video: true, audio: true });
+  intake.setFormat(H264_360P);
+  intake.setFormat(AAC_48K);
+  const pictures = videoUnits({ ...stretch, framesPerSecond: 30, gopFrames: 60 }).filter(
+    (_, frame) => !holes.some(({ at, frameCount }) => frame >= at && frame < at + frameCount),
+  );
+  for (const unit of interleave(pictures, audioUnits(stretch))) intake.write(unit);
+  intake.end();
+  packager.finish();
+  // One frame alone may be all that there is for the time of several parts (docs/adr/0004).
+  const broken = conformance.violations.kept.filter(({ message }) => !/lasts [\d.]+, target/.test(message));
+  assert.deepEqual(broken, []);
+}

@@ -7,8 +7,8 @@ import { Segmenter, type SharedTimeline } from "./segmenter.ts";
 
 /** Longest segment before the target duration is fixed: a publisher with longer GOPs gets segments cut between key frames. */
 const MAX_FIRST_SEGMENT_MS = 12_000;
-/** How long audio may run while no picture comes before it goes on alone. */
-const MAX_AUDIO_ALONE_MS = 1500;
+/** How long audio may run while no picture comes before it goes on alone: a picture may stand for a segment. */
+const MAX_AUDIO_ALONE_MS = 2000;
 /** How far audio may be ahead of the pictures it belongs to, and be held until they come. */
 const MAX_HELD_AUDIO_MS = 5000;
 /** Longest frame that the part target is made to fit: one frame a second. */
@@ -323,13 +323,17 @@ export class Packager implements LiveReader, LivePresentation {
     return aloneMs > MAX_AUDIO_ALONE_MS || ticksToMs(newest.dts - unit.dts, timescale) > MAX_HELD_AUDIO_MS;
   }
 
-  /** Video has stopped: audio goes on in segments of its own, and the video's playlist with gaps. */
+  /**
+   * Video has stopped: audio goes on in segments of its own, and the video's playlist with gaps. The first begins where
+   * the pictures end, so that the segment before has no time that nothing is listed for.
+   */
   #cutWithoutVideo(period: Period, unit: Unit): void {
     const last = this.#boundaries.last;
     if (!last) return;
     const { timescale } = unit.track;
     const elapsedMs = ticksToMs(unit.dts, timescale) - ticksToMs(last.start, last.timescale);
-    if (elapsedMs + ticksToMs(unit.duration, timescale) <= this.targetDurationS * 1000) return;
+    const isWithinSegment = elapsedMs + ticksToMs(unit.duration, timescale) <= this.targetDurationS * 1000;
+    if (isWithinSegment && (this.#isVideoAway || elapsedMs <= 0)) return;
     const { msn } = this.#boundaries.add(period, unit.dts, timescale);
     this.#segmentStart = rescale(unit.dts, timescale, VIDEO_TIMESCALE);
     this.#isVideoAway = true;

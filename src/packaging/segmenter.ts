@@ -7,11 +7,10 @@ import { BitrateMeter } from "./bitrate-meter.ts";
 import type { Boundaries, Boundary } from "./boundaries.ts";
 import { FrameRateMeter } from "./frame-rate-meter.ts";
 import { iframesOf, MAX_IFRAMES_PER_SEGMENT } from "./iframes.ts";
+import { OpenPart, type Units } from "./open-part.ts";
 import type { InitSegment, MeasuredBitrate, MediaObject, Part, Rendition, Segment } from "./presentation.ts";
 
 const TRACK_ID = 1;
-/** Of the part target. */
-const MIN_PART_SHARE = 0.85;
 /** Renditions that stop together end within a frame of each other. */
 const MAX_SEAM_MS = 100;
 
@@ -73,8 +72,8 @@ class GrowingSegment implements Segment {
 
 /**
  * Cuts one rendition into CMAF parts and segments, at the boundaries that all renditions share. A part never exceeds
- * the part target, and ends before a frame that would exceed it; only a frame that is longer by itself does
- * (docs/adr/0004). A segment is exactly its parts; its bytes are kept once.
+ * the part target; how it is kept full is `OpenPart`'s (docs/adr/0004). A segment is exactly its parts; its bytes are
+ * kept once.
  */
 export class Segmenter implements Rendition {
   readonly id: string;
@@ -95,8 +94,8 @@ export class Segmenter implements Rendition {
   #kept: GrowingSegment[] = [];
   #listed: readonly GrowingSegment[] = [];
   #open: GrowingSegment | undefined;
-  #pending: Unit[] = [];
-  #pendingTicks: Ticks = 0;
+  /** What of the open segment is in no part yet. */
+  #openPart: OpenPart | undefined;
   #sequenceNumber = 0;
 
   constructor(options: SegmenterOptions) {
@@ -169,18 +168,20 @@ export class Segmenter implements Rendition {
   write(period: Period, unit: Unit): void {
     if (this.#open && period.index < this.#open.period.index) return;
     if (!this.#enterSegment(period, unit)) return;
-    const placed = this.#cutPartBefore(this.#within(unit));
-    this.#pending.push(placed);
-    this.#pendingTicks += placed.duration;
-    this.#cutPartAfter(placed);
+    const whole = this.#within(unit);
+    this.#closeParts(this.#openPart?.add(whole) ?? []);
+    this.#cutPartAfter(whole);
   }
 
   /** Completes the open segment, however short: its period is over, or nothing comes any more. */
   closeSegment(): void {
     const open = this.#open;
     if (!open) return;
-    this.#appendPart();
+    const parts = this.#openPart?.takeAll() ?? [];
+    this.#closeParts(parts.slice(0, -1));
+    for (const last of parts.slice(-1)) this.#appendPart(last);
     this.#open = undefined;
+    this.#openPart = undefined;
     open.isComplete = true;
     this.#measure(open);
     this.#list();
@@ -259,6 +260,8 @@ export class Segmenter implements Rendition {
       arrivedAtMs: unit.arrivedAtMs,
     });
     this.#open = segment;
+    const { timescale } = unit.track;
+    this.#openPart = new OpenPart({ partTicks: (this.#timeline.partTargetMs * timescale) / 1000, kind: this.kind });
     this.#keep(segment);
   }
 
@@ -341,52 +344,15 @@ export class Segmenter implements Rendition {
     return unit.duration - left > msToTicks(MAX_SEAM_MS, timescale) ? { ...unit, duration: Math.max(1, left) } : unit;
   }
 
-  /** Ends the part that `unit` will not fit into. Returns the unit as it stands in the next. */
-  #cutPartBefore(unit: Unit): Unit {
-    if (this.#pending.length === 0 || !this.#exceedsPart(this.#pendingTicks + unit.duration)) return unit;
-    const placed = this.#fillPartUpTo(unit);
-    this.#closePart();
-    return placed;
-  }
-
-  /**
-   * Where a source has dropped frames, the frame before the hole may be too long for a part that is not nearly full: it
-   * is decoded later, and the frame before it lasts until then. Pictures are shown when they were; sound, which knows
-   * no decode time of its own, moves into the hole.
-   */
-  #fillPartUpTo(unit: Unit): Unit {
-    const last = this.#pending.at(-1);
-    const missing = this.#shortestPartTicks - this.#pendingTicks;
-    if (!last || missing <= 0) return unit;
-    this.#pending[this.#pending.length - 1] = { ...last, duration: last.duration + missing };
-    this.#pendingTicks += missing;
-    return {
-      ...unit,
-      dts: unit.dts + missing,
-      cts: this.kind === "video" ? unit.cts - missing : unit.cts,
-      duration: unit.duration - missing,
-    };
-  }
-
-  /** What every part but the last of a segment lasts at least (HLS §4.4.4.9). */
-  get #shortestPartTicks(): Ticks {
-    return Math.ceil((this.#timeline.partTargetMs * MIN_PART_SHARE * this.timescale) / 1000);
-  }
-
   /**
    * Ends the part at once when the next frame will not fit, rather than wait for it: one frame less delay. Not where
-   * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn. Nor where
-   * only this frame was so long: the next ones will fill the part.
+   * the segment is likely to end: the next unit decides there, so that no announced part is ever withdrawn.
    */
   #cutPartAfter(unit: Unit): void {
-    if (this.#pendingTicks < this.#shortestPartTicks) return;
     // Publishers round stamps to milliseconds: the next frame may be one shorter than this.
     const shortest = unit.duration - msToTicks(1, unit.track.timescale);
-    if (this.#exceedsPart(this.#pendingTicks + shortest) && !this.#isNearSegmentEnd(unit)) this.#closePart();
-  }
-
-  #exceedsPart(ticks: Ticks): boolean {
-    return ticksToMs(ticks, this.timescale) > this.#timeline.partTargetMs;
+    if (!this.#openPart?.isFullBefore(shortest) || this.#isNearSegmentEnd(unit)) return;
+    this.#closeParts(this.#openPart.takeAll());
   }
 
   #isNearSegmentEnd(unit: Unit): boolean {
@@ -400,17 +366,18 @@ export class Segmenter implements Rendition {
     return unit.dts + unit.duration * 2.5 >= expectedEnd;
   }
 
-  #closePart(): void {
-    this.#appendPart();
-    if (this.#open?.parts.length === 1) this.#list();
-    this.#onAdvance(this);
+  #closeParts(parts: readonly Units[]): void {
+    for (const units of parts) {
+      this.#appendPart(units);
+      if (this.#open?.parts.length === 1) this.#list();
+      this.#onAdvance(this);
+    }
   }
 
-  #appendPart(): void {
+  #appendPart(units: Units): void {
     const open = this.#open;
-    const units = this.#pending;
-    const first = units[0];
-    if (!open || !first) return;
+    if (!open) return;
+    const [first] = units;
     const index = open.parts.length;
     const producerReference =
       index === 0 && this.kind === "video" && this.origin === "source"
@@ -428,14 +395,12 @@ export class Segmenter implements Rendition {
       name: this.#partName(open.msn, index),
       index,
       start: first.dts,
-      duration: this.#pendingTicks,
+      duration: units.reduce((sum, { duration }) => sum + duration, 0),
       isIndependent: units.some((unit) => unit.isKey),
       isGap: false,
       keyFrame: this.kind === "video" && first.isKey ? firstSample : undefined,
       bytes,
     };
-    this.#pending = [];
-    this.#pendingTicks = 0;
     open.parts.push(part);
     open.duration = part.start + part.duration - open.start;
     open.byteLength += part.bytes.byteLength;
