@@ -1,4 +1,4 @@
-import type { PlanOptions } from "./planner.ts";
+import type { PlanOptions } from "./plan-options.ts";
 import type { SourceAudio, SourceMedia } from "./source-media.ts";
 import { labelTracks } from "./track-label.ts";
 import type { AudioCopySpec, AudioEncodeSpec, AudioSpec } from "./video-plan.ts";

@@ -1,5 +1,5 @@
 import { type LadderPicture, type LadderRung, NAMED_QUALITIES, planLadder, QUALITY_NAMES } from "../encode/ladder.ts";
-import type { PlanOptions } from "./planner.ts";
+import type { PlanOptions } from "./plan-options.ts";
 import type { SourceMedia, SourceVideo } from "./source-media.ts";
 import type { PictureTreatment, VideoEncodeSpec } from "./video-plan.ts";
 

@@ -1,24 +1,10 @@
-import { NAMED_QUALITIES, type QualityName } from "../encode/ladder.ts";
+import { NAMED_QUALITIES } from "../encode/ladder.ts";
 import { planAudio } from "./audio-plan.ts";
 import { type PicturePlan, planPicture } from "./picture-plan.ts";
+import type { PlanOptions } from "./plan-options.ts";
 import { mainVideo, type SourceMedia, type SourceVideo } from "./source-media.ts";
 import { planTexts } from "./text-plan.ts";
 import type { RenditionSpec, VideoPlan } from "./video-plan.ts";
-
-export interface PlanOptions {
-  /** What the ladder is made of. */
-  readonly profiles: readonly QualityName[];
-  /** Somebody asked for these profiles: each that the source has pixels for is made. */
-  readonly isAskedFor: boolean;
-  /** What fits is kept as it came. */
-  readonly copiesVideo: boolean;
-  readonly copiesAudio: boolean;
-  /** Codecs of sound that we take; tracks of others are left out. */
-  readonly audioCodecs: readonly string[];
-  readonly segmentTargetMs: number;
-  readonly chunkTargetMs: number;
-  readonly zeroTicks: number;
-}
 
 /** What is to be made of a source: a function of what the probe found and what was asked for, and of nothing else. */
 export function planVideo(media: SourceMedia, options: PlanOptions): VideoPlan {
