@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   access: ["core"],
   observe: ["core"],
   library: ["core", "media", "live", "encode", "packaging", "storage", "catalog", "jobs"],
+  upload: ["core", "storage", "library"],
   delivery: ["core", "media", "live", "packaging", "storage", "http"],
   api: [
     "core",
@@ -29,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "jobs",
     "library",
+    "upload",
     "http",
     "access",
     "encode",

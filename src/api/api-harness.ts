@@ -14,6 +14,8 @@ import { HttpServer } from "../http/server.ts";
 import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
 import { Library } from "../library/library.ts";
 import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
+import { UploadReceiver } from "../upload/upload-receiver.ts";
+import { UploadSlots } from "../upload/upload-slots.ts";
 import { registerApi } from "./api.ts";
 import type { ApiDependencies, ReadinessCheck } from "./dependencies.ts";
 import type { LiveStatus, RunningStreams } from "./running-streams.ts";
@@ -76,6 +78,8 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   });
   const store = new MemoryObjectStore({ clock });
   const stored = libraryOver({ catalog, jobs, store, clock });
+  const limits = { maxSizeBytes: 1_000_000, idleTimeoutMs: 60_000, timeLimitMs: 3_600_000 };
+  const receiver = new UploadReceiver({ store, intake: stored, limits, log: silentLogger });
   const running = new ScriptedBroadcasts();
   const checks: ReadinessCheck[] = [{ name: "ffmpeg", isReady: true, detail: "5.1" }];
   const { publicUrl } = changes;
@@ -87,6 +91,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     running,
     videos: catalog.videos,
     stored,
+    uploads: { receiver, slots: new UploadSlots(2) },
     jobs,
     addressOf: ({ socket }) => socket.remoteAddress ?? "",
     hasOpenOperations: true,

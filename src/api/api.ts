@@ -12,6 +12,7 @@ import { logRequests } from "./request-log.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { streamRoutes } from "./stream-routes.ts";
+import { uploadRoutes } from "./upload-routes.ts";
 import { validateWithZod } from "./validation.ts";
 import { videoRoutes } from "./video-routes.ts";
 
@@ -32,6 +33,7 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
       requireAdmin(scope, dependencies.admin);
       for (const prefix of ["/api/v1/streams", "/streams"]) streamRoutes(scope, prefix, dependencies);
       videoRoutes(scope, dependencies);
+      await scope.register(async (uploads) => uploadRoutes(uploads, dependencies));
       jobRoutes(scope, dependencies);
       serverRoutes(scope, dependencies);
     });

@@ -5,6 +5,8 @@ import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { JobQueue } from "../jobs/job-queue.ts";
+import type { UploadReceiver } from "../upload/upload-receiver.ts";
+import type { UploadSlots } from "../upload/upload-slots.ts";
 import type { RunningStreams } from "./running-streams.ts";
 import type { StoredVideos } from "./stored-videos.ts";
 import type { StreamDefaults } from "./stream-resource.ts";
@@ -15,6 +17,7 @@ export interface ApiDependencies {
   readonly running: RunningStreams;
   readonly videos: Pick<VideoRepository, "get" | "list" | "describe" | "renditions" | "artifacts">;
   readonly stored: StoredVideos;
+  readonly uploads: { readonly receiver: UploadReceiver; readonly slots: UploadSlots };
   readonly jobs: Pick<JobQueue, "get" | "list" | "cancel">;
   readonly admin: AdminAccess;
   readonly clock: Clock;

@@ -31,11 +31,12 @@ const MEANINGS = {
   404: "There is no such thing",
   409: "It is in conflict with what exists",
   413: "The body is too large",
-  415: "The body is not JSON",
+  415: "The body is of another type",
   422: "The body has a bad value or an unknown field",
-  429: "Too many wrong tokens came from this address; Retry-After says when to try again",
+  429: "Too many at once, or too many wrong tokens from this address; Retry-After says when to try again",
   501: "Not available yet",
   503: "Cannot answer now; Retry-After says when to try again",
+  507: "There is no space left for media",
 } as const;
 
 type ProblemStatus = keyof typeof MEANINGS;

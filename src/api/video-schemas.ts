@@ -7,17 +7,19 @@ const timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 const share = z.number().min(0).max(1);
 const figure = z.number().nullable();
 
-const title = z
-  .string()
-  .trim()
-  .max(200)
-  .regex(/^[^\p{Cc}]*$/u, "must not hold control characters");
-/** Several lines. */
-const description = z
-  .string()
-  .trim()
-  .max(5000)
-  .regex(/^(?:[^\p{Cc}]|[\t\n\r])*$/u, "must not hold control characters but ends of lines");
+/** What people write of a video. */
+export const videoTextFields = {
+  title: z
+    .string()
+    .trim()
+    .max(200)
+    .regex(/^\P{Cc}*$/u, "must not hold control characters"),
+  description: z
+    .string()
+    .trim()
+    .max(5000)
+    .regex(/^[\P{Cc}\r\n\t]*$/u, "must not hold control characters but ends of lines"),
+};
 
 const reasonSchema = z
   .object({ code: z.string().describe("Stable, as in docs/errors.md"), message: z.string().describe("For people") })
@@ -87,8 +89,8 @@ export const videoRenditionParamsSchema = videoParamsSchema.extend({ rendition: 
 
 export const changeVideoSchema = z
   .strictObject({
-    title: title.nullable().optional(),
-    description: description.nullable().optional(),
+    title: videoTextFields.title.nullable().optional(),
+    description: videoTextFields.description.nullable().optional(),
   })
   .meta({ id: "ChangeVideo" });
 

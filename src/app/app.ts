@@ -27,6 +27,8 @@ import type { JobQueue } from "../jobs/job-queue.ts";
 import { VideoReader } from "../library/video-reader.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
+import { UploadReceiver } from "../upload/upload-receiver.ts";
+import { UploadSlots } from "../upload/upload-slots.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
@@ -126,6 +128,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     clock,
     log,
   });
+  const receiver = new UploadReceiver({ store, intake: library, limits: config.upload, log });
+  building.defer(() => receiver.close());
   const stills = new Stills({ program, clock, logger: log });
   const channels = new Channels({
     streams,
@@ -200,6 +204,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     running: channels,
     videos,
     stored: library,
+    uploads: { receiver, slots: new UploadSlots(config.upload.maxConcurrent) },
     jobs,
     admin,
     clock,

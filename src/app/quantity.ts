@@ -4,7 +4,17 @@ export type Units = Readonly<Record<string, number>>;
 /** In milliseconds. */
 export const DURATION_UNITS: Units = { h: 3_600_000, min: 60_000, s: 1000, ms: 1 };
 /** In bytes. */
-export const SIZE_UNITS: Units = { GiB: 2 ** 30, GB: 1e9, MiB: 2 ** 20, MB: 1e6, KiB: 1024, kB: 1000, B: 1 };
+export const SIZE_UNITS: Units = {
+  TiB: 2 ** 40,
+  TB: 1e12,
+  GiB: 2 ** 30,
+  GB: 1e9,
+  MiB: 2 ** 20,
+  MB: 1e6,
+  KiB: 1024,
+  kB: 1000,
+  B: 1,
+};
 /** In bits per second. */
 export const BITRATE_UNITS: Units = { Gbps: 1e9, Mbps: 1e6, kbps: 1000, bps: 1 };
 

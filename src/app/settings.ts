@@ -160,6 +160,16 @@ const SETTINGS = {
       doc: "How long a video that could not be made stays, with its original, before it is deleted.",
     }),
   },
+  upload: {
+    maxSizeBytes: sizeBytes("10GiB", "1KiB", "5TiB", { doc: "Largest file that is taken." }),
+    maxConcurrent: count(10, 1, 10_000, { doc: "Uploads that may run at once; more get 429 and `Retry-After`." }),
+    idleTimeoutMs: durationMs("60s", "1s", "10min", {
+      doc: "An upload that brings no byte for so long is cut off; one that is resumable can go on later.",
+    }),
+    timeLimitMs: durationMs("24h", "1min", "168h", {
+      doc: "Longest time that a file may take to arrive, however steadily it does.",
+    }),
+  },
   storage: {
     backend: choice("files", ["files", "s3", "memory"], {
       doc: "Where videos are kept: files on this machine, a bucket of S3 or of anything that speaks as S3 does (MinIO, Ceph, R2), or memory, which forgets them at the end.",

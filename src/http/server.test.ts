@@ -6,13 +6,19 @@ import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { DomainError } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
-import { createHttpServer, type HttpLimits } from "./server.ts";
+import { createHttpServer, type HttpLimits, type HttpServer } from "./server.ts";
 
 type Fast = (req: IncomingMessage, res: ServerResponse) => boolean;
 
-async function startServer(t: TestContext, fast: Fast = () => false, limits: Partial<HttpLimits> = {}) {
+async function startServer(
+  t: TestContext,
+  fast: Fast = () => false,
+  limits: Partial<HttpLimits> = {},
+  addRoutes: (app: HttpServer["app"]) => void = () => undefined,
+) {
   const server = createHttpServer({ host: "127.0.0.1", port: 0, log: silentLogger, fast, limits });
   server.app.get("/api", () => ({ from: "fastify" }));
+  addRoutes(server.app);
   const { port } = await server.start();
   t.after(() => server.close());
   return { server, port, url: `http://127.0.0.1:${port}` };
@@ -119,6 +125,26 @@ test("tells a peer that does not speak HTTP, or too much of it, and cuts it", as
 test("cuts a peer that never finishes its request head", async (t) => {
   const { port } = await startServer(t, undefined, { headersTimeoutMs: 50, requestTimeoutMs: 100 });
   assert.match(await exchange(port, "GET / HTTP/1.1\r\nHost: a\r\n"), /^HTTP\/1\.1 408 /);
+});
+
+test("cuts a peer that never finishes its body, but where the route keeps time itself", async (t) => {
+  const { server, port } = await startServer(t, undefined, { requestTimeoutMs: 100 }, (app) => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    app.post("/patient", async (request) => {
+      request.keepOwnTime();
+      return { length: (await text(request.raw)).length };
+    });
+    app.post("/hasty", async (request) => text(request.raw));
+  });
+  const head = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\n`;
+  const patient = connect(port, "127.0.0.1");
+  patient.write(`${head("/patient")}a`);
+  assert.match(await exchange(port, `${head("/hasty")}a`), /^HTTP\/1\.1 408 /);
+  // That took longer than the patient one was given.
+  patient.write("b");
+  assert.match(await text(patient), /^HTTP\/1\.1 200 .*"length":2/s);
+  await server.close();
 });
 
 test("refuses connections above the cap", async (t) => {

@@ -17,7 +17,7 @@ export interface HttpLimits {
   readonly maxBodyBytes: number;
   /** Until the head of a request is complete. */
   readonly headersTimeoutMs: number;
-  /** Until its body is complete. */
+  /** Until its body is complete, unless its route keeps time itself (`keepOwnTime`). */
   readonly requestTimeoutMs: number;
   /** Between two requests on one connection; above what proxies in front keep idle (60 s). */
   readonly keepAliveTimeoutMs: number;
@@ -41,6 +41,14 @@ const DEFAULT_HTTP_LIMITS: HttpLimits = {
 /** Connections that may wait to be accepted: players come back in thousands at once. The kernel's own limit cuts it. */
 const LISTEN_BACKLOG_COUNT = 4_096;
 const CONNECTION_CHECK_MS = 1_000;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** For routes whose bodies may take long: from here on the route alone ends a request that is slow or silent. */
+    keepOwnTime(): void;
+  }
+}
+
 const CLOSE_CHECK_MS = 50;
 const TCP_KEEP_ALIVE_MS = 30_000;
 
@@ -73,6 +81,8 @@ export class HttpServer {
   readonly #servers: Server[] = [];
   readonly #heads: AnswerHeads;
   readonly #directConnections = new Set<DirectConnection>();
+  /** Requests whose body is on its way -> what stops their time. */
+  readonly #bodyTimers = new WeakMap<IncomingMessage, () => void>();
   #isClosing = false;
   #closed: Promise<void> | undefined;
   #droppedCount = 0;
@@ -100,6 +110,12 @@ export class HttpServer {
       },
     });
     installProblemHandlers(this.app, { log });
+    const bodyTimers = this.#bodyTimers;
+    this.app.decorateRequest("keepOwnTime", function keepOwnTime() {
+      bodyTimers.get(this.raw)?.();
+      // node:http sets it again with the next request of the connection.
+      this.raw.socket.setTimeout(0);
+    });
   }
 
   /** Listens. Throws PORT_IN_USE when another process has the port, INVALID_CONFIG when it cannot be had at all. */
@@ -167,7 +183,8 @@ export class HttpServer {
       {
         maxHeaderSize: limits.maxHeaderBytes,
         headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
+        // It could not tell an upload from the rest: `#limitBody` keeps that time.
+        requestTimeout: 0,
         keepAliveTimeout: limits.keepAliveTimeoutMs,
         connectionsCheckingInterval: CONNECTION_CHECK_MS,
         keepAlive: true,
@@ -178,6 +195,7 @@ export class HttpServer {
       },
       (req, res) => {
         if (this.#isClosing) res.shouldKeepAlive = false;
+        if (hasBody(req)) this.#limitBody(req);
         if (this.#try(this.#fast, req, res)) return;
         // Fastify would wait for the end of a stream that has ended.
         if (!hasBody(req)) delete req.headers["content-type"];
@@ -227,6 +245,16 @@ export class HttpServer {
     }
   }
 
+  /** Cuts the peer of a body that is not there in time; said before the answer has begun. */
+  #limitBody(req: IncomingMessage): void {
+    const cancel = this.#clock.after(this.#limits.requestTimeoutMs, () => {
+      answerClientError(Object.assign(new Error("the body did not come in time"), { code: BODY_TIMEOUT }), req.socket);
+    });
+    this.#bodyTimers.set(req, cancel);
+    req.once("end", cancel);
+    req.once("close", cancel);
+  }
+
   #reportDrop(): void {
     this.#droppedCount += 1;
     const nowMs = this.#clock.monotonicMs();
@@ -259,9 +287,10 @@ function listenError(error: unknown, host: string, port: number): unknown {
   return error;
 }
 
+const BODY_TIMEOUT = "ERR_HTTP_REQUEST_TIMEOUT";
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  [BODY_TIMEOUT]: 408,
 };
 
 /** What is not HTTP, or did not arrive in time, is told so once and cut. */

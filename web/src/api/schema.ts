@@ -42,6 +42,24 @@ export interface LoginInput {
   readonly token: string;
 }
 
+export interface UploadVideoInput {
+  /** MP4, MKV, AVI, MOV or WebM */
+  readonly video: string;
+  /** The file's name when it is left out */
+  readonly title?: string;
+  readonly description?: string;
+}
+
+export interface UploadFileInput {
+  /** MP4, MKV, AVI, MOV or WebM */
+  readonly file: string;
+  /** The file's name when it is left out */
+  readonly title?: string;
+  readonly description?: string;
+  /** Of no effect: every upload is a video with an id of its own */
+  readonly stream_id?: string;
+}
+
 export interface Problem {
   /** A URN that names the kind of error */
   readonly type: string;
@@ -431,4 +449,20 @@ export interface Session {
   readonly via: "bearer" | "cookie";
   /** null for a bearer token */
   readonly expires_at: string | null;
+}
+
+export interface VideoUploaded {
+  readonly videoId: string;
+  readonly message: string;
+  readonly metadata: {
+    /** Seconds */
+    readonly duration: number;
+    readonly format: string;
+    readonly width: number;
+    readonly height: number;
+    /** Bits per second */
+    readonly bitrate: number;
+    readonly fps: number;
+    readonly codec: string;
+  };
 }

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { DomainError } from "../core/errors.ts";
+import { videoTextFields } from "./video-schemas.ts";
+
+const file = z.string().meta({ format: "binary" }).describe("MP4, MKV, AVI, MOV or WebM");
+const blankIsNone = (text: string) => (text === "" ? null : text);
+const texts = {
+  title: videoTextFields.title.transform(blankIsNone).optional().describe("The file's name when it is left out"),
+  description: videoTextFields.description.transform(blankIsNone).optional(),
+};
+type TextName = keyof typeof texts;
+
+export const uploadVideoSchema = z.object({ video: file, ...texts }).meta({ id: "UploadVideo" });
+
+export const uploadFileSchema = z
+  .object({
+    file,
+    ...texts,
+    stream_id: z.string().optional().describe("Of no effect: every upload is a video with an id of its own"),
+  })
+  .meta({ id: "UploadFile" });
+
+/** VS's body. */
+export const videoUploadedSchema = z
+  .object({
+    videoId: z.uuid(),
+    message: z.string(),
+    metadata: z.object({
+      duration: z.number().describe("Seconds"),
+      format: z.string(),
+      width: z.int(),
+      height: z.int(),
+      bitrate: z.int().describe("Bits per second"),
+      fps: z.number(),
+      codec: z.string(),
+    }),
+  })
+  .meta({ id: "VideoUploaded" });
+
+/** Throws INVALID_REQUEST when a field of an upload is known and not valid. */
+export function checkUploadText(name: string, value: string): void {
+  if (isTextName(name)) readText(name, value);
+}
+
+/** A text that came with an upload; null when it did not, or is blank. Throws INVALID_REQUEST. */
+export function readText(name: TextName, value: string | undefined): string | null {
+  const { success, data, error } = texts[name].safeParse(value);
+  if (success) return data ?? null;
+  throw new DomainError("INVALID_REQUEST", `${name}: ${error.issues[0]?.message ?? "is not valid"}`);
+}
+
+function isTextName(name: string): name is TextName {
+  return name in texts;
+}
