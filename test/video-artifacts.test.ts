@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { VideoId } from "../src/core/ids.ts";
+import { ShownVideo } from "../src/delivery/shown-video.ts";
+import type { JobHandler } from "../src/jobs/job-queue.ts";
+import { thumbnailsOf } from "../src/library/artifacts/stills.ts";
+import { VideoReader } from "../src/library/video-reader.ts";
 import { TestLibrary } from "./support/libraries.ts";
 import { probeFile, readObject, sourceDirectory, writeSource } from "./support/source-files.ts";
 
@@ -127,30 +131,26 @@ test("takes the cover of sound alone, and makes nothing where there is none", PA
   await checkNoOrphans(opened);
 });
 
-test(
-  "keeps one poster of two that are made at once, and none of a video that is deleted meanwhile",
-  PATIENT,
-  async (t) => {
-    const source = await film("twice.mp4");
-    const opened = await TestLibrary.open(t, { makesArtifacts: true });
-    const { video } = await opened.upload(source);
-    const poster = opened.library.handlers["video.poster"];
-    assert.ok(poster);
-    opened.work(2, {
-      "video.poster": async (attempt) => {
-        await Promise.all([poster(attempt), poster({ ...attempt, attemptId: `${attempt.attemptId}-twin` })]);
-        return undefined;
-      },
-    });
-    await opened.until(video.videoId, "ready");
-    await opened.untilIdle();
-    assert.equal((await opened.catalog.videos.artifacts(video.videoId)).length, 1);
-    await checkNoOrphans(opened);
-    await opened.library.remove(video.videoId);
-    await opened.untilIdle();
-    assert.deepEqual(await opened.keys(), []);
-  },
-);
+test("keeps one of what is made twice at once, and nothing of a video that is deleted", PATIENT, async (t) => {
+  const source = await film("twice.mp4");
+  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const { video } = await opened.upload(source);
+  const twice = (kind: string): JobHandler => {
+    const handler = opened.library.handlers[kind];
+    assert.ok(handler);
+    return async (attempt) => {
+      await Promise.all([handler(attempt), handler({ ...attempt, attemptId: `${attempt.attemptId}-twin` })]);
+      return undefined;
+    };
+  };
+  opened.work(2, { "video.poster": twice("video.poster"), "video.pictures": twice("video.pictures") });
+  await opened.until(video.videoId, "ready");
+  await opened.untilIdle();
+  await checkNoOrphans(opened);
+  await opened.library.remove(video.videoId);
+  await opened.untilIdle();
+  assert.deepEqual(await opened.keys(), []);
+});
 
 test("says in the job what cannot be made, and keeps the video", PATIENT, async (t) => {
   const opened = await TestLibrary.open(t, { makesArtifacts: true });
@@ -168,4 +168,106 @@ test("says in the job what cannot be made, and keeps the video", PATIENT, async 
   assert.deepEqual([...new Set(jobs.map(({ error }) => error?.code))], ["NOT_FOUND"]);
   assert.equal((await opened.catalog.videos.get(video.videoId))?.status, "ready");
   await checkNoOrphans(opened);
+});
+
+/** Grey that gets lighter by `perSecond` of 255 each second; a key frame every two seconds. */
+function dawn(
+  name: string,
+  { seconds, perSecond, size = "192x108" }: { seconds: number; perSecond: number; size?: string },
+) {
+  const grey = `nullsrc=s=${size}:r=5:d=${seconds},geq=lum='16+${(perSecond * 219) / 255}*T':cb=128:cr=128`;
+  const encoding = "-c:v libx264 -preset ultrafast -crf 18 -pix_fmt yuv420p -g 10 -keyint_min 10 -sc_threshold 0";
+  return writeSource("-f", "lavfi", "-i", grey, ...encoding.split(" "), join(directory, name));
+}
+
+interface Cue {
+  readonly startS: number;
+  readonly endS: number;
+  readonly image: string;
+  readonly box: readonly [number, number, number, number];
+}
+
+const CUE = /([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)/g;
+
+function cuesOf(vtt: string): Cue[] {
+  const seconds = (text = "") => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+  return [...vtt.matchAll(CUE)].map(([, start, end, image = "", x, y, width, height]) => ({
+    ...{ startS: seconds(start), endS: seconds(end), image },
+    box: [Number(x), Number(y), Number(width), Number(height)],
+  }));
+}
+
+/** The mean brightness of every tile that a storyboard names, in the order of its cues. */
+async function tileBrightness(opened: TestLibrary, videoId: VideoId, cues: readonly Cue[]): Promise<number[]> {
+  const levels: number[] = [];
+  for (const { image, box } of cues) {
+    const [x, y, width, height] = box;
+    const path = await artifactFile(opened, videoId, image);
+    const filter = `crop=${width}:${height}:${x}:${y},scale=1:1:flags=area,format=gray`;
+    const args = ["-v", "error", "-i", path, "-vf", filter, "-f", "rawvideo", "-"];
+    const { stdout } = await execute("ffmpeg", args, { encoding: "buffer" });
+    levels.push(stdout[0] ?? 0);
+  }
+  return levels;
+}
+
+test("shows every moment of a short video on its storyboard", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const videoId = await madeOf(opened, await dawn("short.mp4", { seconds: 9, perSecond: 25 }));
+  const cues = cuesOf(await readFile(await artifactFile(opened, videoId, "storyboard.vtt"), "utf8"));
+  assert.deepEqual(
+    cues.map(({ startS, endS }) => [startS, endS]),
+    Array.from({ length: 9 }, (_, second) => [second, second + 1]),
+  );
+  const levels = await tileBrightness(opened, videoId, cues);
+  for (const [second, level] of levels.entries()) {
+    assert.ok(Math.abs(level - 25 * (second + 0.5)) < 10, `${level} in second ${second}`);
+  }
+  await checkNoOrphans(opened);
+});
+
+test("makes the storyboard and thumbnails of a longer video from its key frames", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { makesArtifacts: true, limits: { maxDurationMs: 200_000 } });
+  const videoId = await madeOf(opened, await dawn("longer.mp4", { seconds: 132, perSecond: 1.8 }));
+  const cues = cuesOf(await readFile(await artifactFile(opened, videoId, "storyboard.vtt"), "utf8"));
+  assert.equal(cues.length, 27);
+  assert.deepEqual([...new Set(cues.map(({ image }) => image))], ["storyboard-1.jpg", "storyboard-2.jpg"]);
+  assert.equal(cues.at(-1)?.endS, 132);
+  const some = cues.filter((_, index) => index % 6 === 0 || index === 26);
+  const levels = await tileBrightness(opened, videoId, some);
+  for (const [index, { startS }] of some.entries()) {
+    const wanted = 1.8 * Math.min(131, startS + 2.5);
+    assert.ok(Math.abs((levels[index] ?? 0) - wanted) < 6, `${levels[index]} at ${startS} s, not ${wanted}`);
+  }
+  const artifacts = await opened.catalog.videos.artifacts(videoId);
+  const thumbnails = artifacts.filter(({ name }) => name.startsWith("thumbnails/"));
+  assert.equal(thumbnails.length, 12);
+  const times = thumbnailsOf(artifacts).map(({ atMs }) => atMs);
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+    "they are told in order",
+  );
+  for (const { name, details } of thumbnails) {
+    const level = await brightnessOf(await artifactFile(opened, videoId, name));
+    assert.ok(Math.abs(level - (1.8 * Number(details?.atMs)) / 1000) < 6, `${level} of ${name}`);
+  }
+  await checkNoOrphans(opened);
+});
+
+test("names the storyboard in HLS and DASH, and serves its files", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const videoId = await madeOf(opened, await dawn("named.mp4", { seconds: 4, perSecond: 50 }));
+  const video = await new VideoReader({ videos: opened.catalog.videos }).get(videoId);
+  assert.ok(video);
+  const shown = new ShownVideo(video, () => undefined);
+  assert.match(
+    shown.multivariant(undefined).text,
+    /#EXT-X-IMAGE-STREAM-INF:.*RESOLUTION=192x108,URI="storyboard.m3u8"/,
+  );
+  assert.match(shown.images()?.text ?? "", /LAYOUT=4x1,DURATION=1\n.*storyboard-1.jpg\n#EXT-X-ENDLIST/s);
+  assert.match(shown.mpd(undefined).text, /contentType="image".*media="storyboard-1.jpg".*value="4x1"/s);
+  const names = [...video.files.keys()].toSorted();
+  const thumbnails = ["thumbnails/1.jpg", "thumbnails/2.jpg"];
+  assert.deepEqual(names, ["poster.jpg", "storyboard-1.jpg", "storyboard.json", "storyboard.vtt", ...thumbnails]);
 });

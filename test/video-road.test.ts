@@ -27,7 +27,7 @@ const SHORT_GOPS = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -keyin
 const NOT_COPIED = "-c:v mpeg4 -q:v 4 -c:a libmp3lame";
 
 async function shown(opened: TestLibrary, { videoId }: VideoRecord): Promise<StoredVideo> {
-  const reader = new VideoReader({ videos: opened.catalog.videos, storyboardOf: () => undefined });
+  const reader = new VideoReader({ videos: opened.catalog.videos });
   const video = await reader.get(videoId);
   assert.ok(video);
   return video;

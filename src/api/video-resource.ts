@@ -1,5 +1,6 @@
 import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { Job } from "../jobs/job-queue.ts";
+import { thumbnailsOf } from "../library/artifacts/stills.ts";
 import type { VideoProgress } from "../library/video-progress.ts";
 import type { StoredVideos } from "./stored-videos.ts";
 import { instant } from "./stream-resource.ts";
@@ -42,6 +43,7 @@ export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody
     hls_url: `${baseUrl}${videoPath(record)}/master.m3u8`,
     dash_url: `${baseUrl}${videoPath(record)}/manifest.mpd`,
     watch_url: `${baseUrl}/watch/${record.videoId}`,
+    thumbnails: describeThumbnails(details),
     storyboard_url: artifactUrl(details, "storyboard.vtt"),
     preview_url: artifactUrl(details, "preview.mp4"),
   };
@@ -107,6 +109,12 @@ function describeRenditions({ renditions, progress, factsOf }: VideoDetails): Vi
       height: facts?.height ?? null,
       error: rendition.error,
     };
+  });
+}
+
+function describeThumbnails({ record, artifacts }: VideoDetails): VideoBody["thumbnails"] {
+  return thumbnailsOf(artifacts).map(({ name, atMs, width, height }) => {
+    return { url: artifactPath(record, name), time_ms: atMs, width, height };
   });
 }
 

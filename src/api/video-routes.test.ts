@@ -51,6 +51,7 @@ test("tells all that is known of a video, by the name of its file until it has a
     hls_url: `https://media.example/videos/${videoId}/master.m3u8`,
     dash_url: `https://media.example/videos/${videoId}/manifest.mpd`,
     watch_url: `https://media.example/watch/${videoId}`,
+    thumbnails: [],
     storyboard_url: null,
     preview_url: null,
   });

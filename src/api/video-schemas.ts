@@ -40,6 +40,15 @@ const videoRenditionSchema = z
   })
   .meta({ id: "VideoRendition" });
 
+const thumbnailSchema = z
+  .object({
+    url: z.string().describe("JPEG; reference, relative to this server"),
+    time_ms: z.number().describe("About where in the video"),
+    width: z.int(),
+    height: z.int(),
+  })
+  .meta({ id: "VideoThumbnail" });
+
 const summaryFields = {
   video_id: z.uuid(),
   title: z.string(),
@@ -65,6 +74,7 @@ export const videoSchema = z
     hls_url: z.string(),
     dash_url: z.string(),
     watch_url: z.string(),
+    thumbnails: z.array(thumbnailSchema).describe("At key frames, evenly over the video"),
     storyboard_url: z.string().nullable().describe("WebVTT; reference, relative to this server"),
     preview_url: z.string().nullable().describe("MP4; reference, relative to this server"),
   })

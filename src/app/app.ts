@@ -161,7 +161,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     addressOf: (req) => proxies.addressOf(req),
   });
   const storedDelivery = new StoredDelivery({
-    videos: new VideoReader({ videos, storyboardOf: () => undefined }),
+    videos: new VideoReader({ videos }),
     store,
     clock,
     log,

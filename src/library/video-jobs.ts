@@ -20,6 +20,7 @@ export const VIDEO_JOB_DATA = {
   "video.audio": z.strictObject({ videoId, targets, streamIndex: z.int().min(0) }),
   "video.text": z.strictObject({ videoId, targets }),
   "video.poster": z.strictObject({ videoId }),
+  "video.pictures": z.strictObject({ videoId }),
   "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
 } as const;
 
@@ -38,6 +39,7 @@ const PRIORITIES = {
   poster: 25,
   text: 30,
   delete: 40,
+  pictures: 60,
   chunk: 100,
 };
 /** With back-off, a store or database that is gone for a minute fails nothing. */
@@ -99,6 +101,12 @@ export function textJob(videoId: VideoId, target: JobTarget): NewJob {
 export function posterJob(videoId: VideoId): NewJob {
   const dedupKey = `poster:${videoId}`;
   return { kind: "video.poster", data: { videoId }, priority: PRIORITIES.poster, dedupKey, ...TRIED };
+}
+
+/** Thumbnails and the storyboard. */
+export function picturesJob(videoId: VideoId): NewJob {
+  const dedupKey = `pictures:${videoId}`;
+  return { kind: "video.pictures", data: { videoId }, priority: PRIORITIES.pictures, dedupKey, ...TRIED };
 }
 
 /** Deletes the objects of a video whose records are gone. */

@@ -1,7 +1,8 @@
-import type { VideoArtifactRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { VideoId } from "../core/ids.ts";
-import type { StoredRendition, StoredText, StoredVideo, Storyboard } from "../packaging/stored-rendition.ts";
+import type { StoredRendition, StoredText, StoredVideo } from "../packaging/stored-rendition.ts";
+import { storyboardOf } from "./artifacts/storyboard.ts";
 import { storedRendition } from "./rendition-json.ts";
 import type { VideoPlan } from "./video-plan.ts";
 import { committedOf, isUnsettled, type PlannedRendition, readState, type VideoState } from "./video-records.ts";
@@ -10,8 +11,6 @@ import { textKey } from "./video-work.ts";
 
 export interface VideoReaderOptions {
   readonly videos: Pick<VideoRepository, "get" | "renditions" | "committedChunks" | "chunks" | "artifacts">;
-  /** What small pictures there are, by the video's artifacts. */
-  readonly storyboardOf: (artifacts: readonly VideoArtifactRecord[]) => Storyboard | undefined;
 }
 
 /** A segment of a copy ends at a key frame, which may come so long after its target. */
@@ -43,7 +42,7 @@ export class VideoReader {
       ...targetsOf(state.plan, renditions),
       renditions,
       texts: await this.#texts(state),
-      storyboard: this.#options.storyboardOf(artifacts),
+      storyboard: storyboardOf(artifacts),
       files: new Map(artifacts.map(({ name, key, contentType, sizeBytes }) => [name, { key, contentType, sizeBytes }])),
     };
   }

@@ -45,6 +45,7 @@ export class VideoRoad {
     if (!state) return;
     await this.#add(missingJobs(state));
     await this.#settle(state);
+    await this.#addArtifacts(state);
   }
 
   /** Says of the video, and of its renditions, how far they have come. `failure`: why, should it have come to nothing. */

@@ -1,14 +1,29 @@
 import type { VideoArtifactRecord } from "../../catalog/video-record.ts";
 import type { NewJob } from "../../jobs/job-queue.ts";
-import { posterJob } from "../video-jobs.ts";
+import { picturesJob, posterJob } from "../video-jobs.ts";
 import type { VideoState } from "../video-records.ts";
+import { isPlayable } from "../video-steps.ts";
+import { wholePictureRecords } from "./whole-renditions.ts";
 
-/** Stands in paths. */
+/** Names of artifacts, as they stand in paths. */
 export const POSTER = "poster.jpg";
+export const STORYBOARD = "storyboard.vtt";
+export function thumbnailName(place: number): string {
+  return `thumbnails/${place + 1}.jpg`;
+}
 
-/** The jobs that a video needs beside those for its renditions, as its records stand. */
-export function missingArtifactJobs({ video }: VideoState, artifacts: readonly VideoArtifactRecord[]): NewJob[] {
-  return video.source && !hasArtifact(artifacts, POSTER) ? [posterJob(video.videoId)] : [];
+/**
+ * The jobs that a video needs beside those for its renditions, as its records stand: a poster of the original as soon as it
+ * can be played, everything else of the renditions once one is whole.
+ */
+export function missingArtifactJobs(state: VideoState, artifacts: readonly VideoArtifactRecord[]): NewJob[] {
+  const { videoId, source } = state.video;
+  const lacks = (name: string) => !hasArtifact(artifacts, name);
+  const hasWhole = wholePictureRecords(state).length > 0;
+  return [
+    ...(source && isPlayable(state) && lacks(POSTER) ? [posterJob(videoId)] : []),
+    ...(hasWhole && (lacks(STORYBOARD) || lacks(thumbnailName(0))) ? [picturesJob(videoId)] : []),
+  ];
 }
 
 export function hasArtifact(artifacts: readonly VideoArtifactRecord[], name: string): boolean {

@@ -1,22 +1,34 @@
+import type { VideoArtifactRecord } from "../../catalog/video-record.ts";
 import type { VideoRepository } from "../../catalog/video-repository.ts";
-import type { VideoId } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { JobAttempt, JobHandler } from "../../jobs/job-queue.ts";
 import type { MakeTools } from "../make/contract.ts";
 import { mainVideo } from "../source-media.ts";
-import { VIDEO_JOB_DATA } from "../video-jobs.ts";
+import { VIDEO_JOB_SUBJECT } from "../video-jobs.ts";
 import type { VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "../video-source.ts";
-import { ArtifactPublisher } from "./artifact-publisher.ts";
-import { hasArtifact, POSTER } from "./artifact-steps.ts";
-import { makeCover, makePoster } from "./poster.ts";
+import { ArtifactPublisher, type MadeArtifact } from "./artifact-publisher.ts";
+import { hasArtifact, POSTER, STORYBOARD, thumbnailName } from "./artifact-steps.ts";
+import { makeCover, makePoster, makeStoredPoster, type Poster } from "./poster.ts";
+import { makeThumbnails, THUMBNAIL_SIDE } from "./stills.ts";
+import { makeStoryboard } from "./storyboard.ts";
+import { TILE_SIDE } from "./storyboard-plan.ts";
+import { wholePictures } from "./whole-renditions.ts";
 
 export interface ArtifactWorkOptions {
   readonly videos: VideoRepository;
   readonly road: Pick<VideoRoad, "state">;
   readonly tools: MakeTools;
   readonly log: Logger;
+}
+
+/** One attempt at what a video lacks. */
+interface ArtifactAttempt {
+  readonly state: VideoState;
+  readonly artifacts: readonly VideoArtifactRecord[];
+  readonly publisher: ArtifactPublisher;
+  readonly signal: AbortSignal;
 }
 
 /** What workers make of a video beside its renditions. That it cannot be made is said in the job; the video stays as it is. */
@@ -27,29 +39,31 @@ export class ArtifactWork {
   constructor(options: ArtifactWorkOptions) {
     this.#options = options;
     this.handlers = {
-      "video.poster": (attempt) => this.#poster(attempt),
+      "video.poster": this.#handler((attempt) => this.#poster(attempt)),
+      "video.pictures": this.#handler((attempt) => this.#pictures(attempt)),
     };
   }
 
-  async #poster(attempt: JobAttempt): Promise<undefined> {
-    const { road, videos } = this.#options;
-    const { videoId } = VIDEO_JOB_DATA["video.poster"].parse(attempt.job.data);
-    const state = await road.state(videoId);
-    if (!state?.video.source || hasArtifact(await videos.artifacts(videoId), POSTER)) return;
-    const poster = await this.#picture(state, attempt.signal);
-    if (!poster) return;
-    const { jpeg, details } = poster;
-    const made = { name: POSTER, contentType: "image/jpeg", body: jpeg, details };
-    await this.#publisher(attempt, videoId).publish([made]);
+  #handler(work: (attempt: ArtifactAttempt) => Promise<void>): JobHandler {
+    return async ({ job, attemptId, signal }: JobAttempt) => {
+      const { videoId } = VIDEO_JOB_SUBJECT.parse(job.data);
+      const { road, videos, tools, log } = this.#options;
+      const state = await road.state(videoId);
+      if (!state) return undefined;
+      const publisher = new ArtifactPublisher({ videos, store: tools.store, log, videoId, attemptId, signal });
+      await work({ state, artifacts: await videos.artifacts(videoId), publisher, signal });
+      return undefined;
+    };
   }
 
-  #publisher({ attemptId, signal }: JobAttempt, videoId: VideoId): ArtifactPublisher {
-    const { videos, tools, log } = this.#options;
-    return new ArtifactPublisher({ videos, store: tools.store, log, videoId, attemptId, signal });
+  async #poster({ state, artifacts, publisher, signal }: ArtifactAttempt): Promise<void> {
+    if (hasArtifact(artifacts, POSTER)) return;
+    const poster = await this.#posterOf(state, signal);
+    if (poster) await publisher.publish([posterArtifact(poster)]);
   }
 
-  /** Undefined where there is nothing to see. */
-  async #picture(state: VideoState, signal: AbortSignal) {
+  /** Of the original; undefined where there is nothing to see. */
+  async #posterOf(state: VideoState, signal: AbortSignal): Promise<Poster | undefined> {
     const { tools } = this.#options;
     const { media, plan, video: record } = state;
     const video = media && mainVideo(media);
@@ -57,12 +71,38 @@ export class ArtifactWork {
     if (!plan || (!cover && !video)) return undefined;
     return withSource(tools, sourceKeyOf(record), async (access) => {
       const source = timedSource(state, access);
-      if (video && plan.picture) {
-        const { picture, durationMs } = plan;
-        const { jpeg, width, height } = await makePoster(tools, { source, video, picture, durationMs, signal });
-        return { jpeg, details: { width, height } };
-      }
-      return cover && { jpeg: await makeCover(tools, { source, streamIndex: cover.index, signal }), details: null };
+      const { picture, durationMs } = plan;
+      if (video && picture) return makePoster(tools, { source, video, picture, durationMs, signal });
+      return cover && makeCover(tools, { source, streamIndex: cover.index, signal });
     });
   }
+
+  async #pictures({ state, artifacts, publisher, signal }: ArtifactAttempt): Promise<void> {
+    const { tools, videos } = this.#options;
+    const large = await wholePictures(videos, state, THUMBNAIL_SIDE);
+    if (large && !hasArtifact(artifacts, thumbnailName(0))) {
+      const stills = await makeThumbnails(tools, large, signal);
+      await publisher.publish(
+        stills.map(({ jpeg, atMs, size }, place) => {
+          return { ...jpegArtifact(thumbnailName(place), jpeg), details: { atMs, ...size } };
+        }),
+      );
+    }
+    // A recording has no original to make it of.
+    if (large && !state.video.source && !hasArtifact(artifacts, POSTER)) {
+      await publisher.publish([posterArtifact(await makeStoredPoster(tools, large, signal))]);
+    }
+    const small = await wholePictures(videos, state, TILE_SIDE);
+    if (small && !hasArtifact(artifacts, STORYBOARD)) {
+      await publisher.publish(await makeStoryboard(tools, small, signal));
+    }
+  }
+}
+
+function posterArtifact({ jpeg, size }: Poster): MadeArtifact {
+  return { ...jpegArtifact(POSTER, jpeg), details: size ? { ...size } : null };
+}
+
+function jpegArtifact(name: string, jpeg: Uint8Array) {
+  return { name, contentType: "image/jpeg", body: jpeg };
 }

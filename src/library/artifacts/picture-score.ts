@@ -1,5 +1,11 @@
+/** Pictures are compared at this size, whatever their shape. */
+const COMPARED = { width: 160, height: 90 } as const;
+export const COMPARED_BYTES = COMPARED.width * COMPARED.height;
+/** Makes them, as raw video. */
+export const COMPARED_FILTERS = `scale=${COMPARED.width}:${COMPARED.height}:flags=area,format=gray`;
+
 /** A small picture of one byte of brightness for each pixel, row by row. */
-export interface GreyPicture {
+interface GreyPicture {
   readonly width: number;
   readonly pixels: Uint8Array;
 }
@@ -18,6 +24,11 @@ const BRIGHTNESS = { black: 12, dark: 48, light: 208, white: 244 };
 export function pictureScore({ width, pixels }: GreyPicture): number {
   if (pixels.length === 0) return 0;
   return varietyOf(pixels) * sharpnessOf(width, pixels) * brightnessFactor(meanOf(pixels));
+}
+
+/** Of a picture that `COMPARED_FILTERS` made. */
+export function comparedScore(pixels: Uint8Array): number {
+  return pictureScore({ width: COMPARED.width, pixels });
 }
 
 /** Entropy of the brightness, as a share of what it could be. */

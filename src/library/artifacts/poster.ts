@@ -7,8 +7,10 @@ import { colourFilters, outputColour, stillFilters, timeFilters } from "../make/
 import { sourceArguments } from "../make/source-arguments.ts";
 import type { SourceVideo } from "../source-media.ts";
 import type { PictureTreatment } from "../video-plan.ts";
-import { pictureScore } from "./picture-score.ts";
+import { COMPARED_BYTES, COMPARED_FILTERS, comparedScore } from "./picture-score.ts";
 import { type PictureSize, sizeWithin } from "./picture-size.ts";
+import { makeStills } from "./stills.ts";
+import { endMs, type StoredPictures } from "./stored-picture.ts";
 
 export interface PosterRequest {
   readonly source: TimedSource;
@@ -18,14 +20,14 @@ export interface PosterRequest {
   readonly signal: AbortSignal;
 }
 
-export interface Poster extends PictureSize {
+export interface Poster {
   readonly jpeg: Uint8Array;
+  /** Undefined where only the file itself tells. */
+  readonly size: PictureSize | undefined;
 }
 
 const LONGEST_SIDE = 1280;
 const MOST_JPEG_BYTES = 16 * 1024 * 1024;
-/** What pictures are compared by. */
-const SMALL: PictureSize = { width: 160, height: 90 };
 /** Where in the video pictures are looked at, as shares of its length, in this order: it is not to tell how it ends. */
 const PLACES = [0.1, 0.25, 0.4, 0.05, 0.5, 0.17, 0.33, 0.02, 0];
 /** So many are compared at least; then the first is taken that is as good as this. */
@@ -57,7 +59,7 @@ export async function makePoster(tools: MakeTools, request: PosterRequest): Prom
     if (comparedCount >= LEAST_COMPARED && best.score >= GOOD_SCORE) break;
   }
   if (!best) throw new DomainError("MEDIA_DAMAGED", "no picture of it can be decoded");
-  return { jpeg: best.jpeg, ...size };
+  return { jpeg: best.jpeg, size };
 }
 
 /** Undefined where nothing can be decoded. */
@@ -69,7 +71,7 @@ async function candidateAt(
 ): Promise<Candidate | undefined> {
   const { source, signal } = request;
   const jpeg = new GatheredOutput(MOST_JPEG_BYTES, "a poster");
-  const small = new GatheredOutput(SMALL.width * SMALL.height, "a small picture");
+  const small = new GatheredOutput(COMPARED_BYTES, "a small picture");
   try {
     await runFfmpeg(tools, {
       access: source.access,
@@ -82,7 +84,7 @@ async function candidateAt(
     return undefined;
   }
   if (jpeg.bytes.length === 0) return undefined;
-  return { jpeg: jpeg.bytes, score: pictureScore({ width: SMALL.width, pixels: small.bytes }) };
+  return { jpeg: jpeg.bytes, score: comparedScore(small.bytes) };
 }
 
 function candidateArguments(
@@ -104,19 +106,31 @@ function candidateArguments(
   return [
     ...(isShort ? [] : ["-skip_frame:v", "nokey"]),
     ...["-threads:v", `${coreCount}`, ...sourceArguments(source, fromTicks)],
-    ...["-filter_complex", `[0:${video.index}]${filters.join(",")},split[still][s];[s]${SMALL_FILTERS}[small]`],
+    ...["-filter_complex", `[0:${video.index}]${filters.join(",")},split[still][s];[s]${COMPARED_FILTERS}[small]`],
     ...["-map", "[still]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg", "pipe:3"],
     ...["-map", "[small]", "-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:4"],
   ];
 }
 
-const SMALL_FILTERS = `scale=${SMALL.width}:${SMALL.height}:flags=area,format=gray`;
+/** The poster of a video that has no original, of its key frames. Throws as `makeStills` does. */
+export async function makeStoredPoster(
+  tools: MakeTools,
+  pictures: StoredPictures,
+  signal: AbortSignal,
+): Promise<Poster> {
+  const durationMs = endMs(pictures);
+  const instantsMs = PLACES.map((place) => durationMs * place);
+  const stills = await makeStills(tools, pictures, { instantsMs, longestSide: LONGEST_SIDE }, signal);
+  const [best] = stills.toSorted((a, b) => b.score - a.score);
+  if (!best) throw new DomainError("MEDIA_DAMAGED", "no picture of it can be decoded");
+  return { jpeg: best.jpeg, size: best.size };
+}
 
 /** The cover of an album, as the poster of sound alone. Throws as `runFfmpeg` does. */
 export async function makeCover(
   tools: MakeTools,
   { source, streamIndex, signal }: Pick<PosterRequest, "source" | "signal"> & { readonly streamIndex: number },
-): Promise<Uint8Array> {
+): Promise<Poster> {
   const jpeg = new GatheredOutput(MOST_JPEG_BYTES, "a cover");
   const scale = `scale='min(${LONGEST_SIDE},iw)':'min(${LONGEST_SIDE},ih)':force_original_aspect_ratio=decrease`;
   await runFfmpeg(tools, {
@@ -130,5 +144,5 @@ export async function makeCover(
     signal,
   });
   if (jpeg.bytes.length === 0) throw new DomainError("MEDIA_DAMAGED", "its cover cannot be decoded");
-  return jpeg.bytes;
+  return { jpeg: jpeg.bytes, size: undefined };
 }

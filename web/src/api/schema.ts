@@ -142,6 +142,15 @@ export interface VideoRendition {
   readonly error: string | null;
 }
 
+export interface VideoThumbnail {
+  /** JPEG; reference, relative to this server */
+  readonly url: string;
+  /** About where in the video */
+  readonly time_ms: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface VideoSummary {
   readonly video_id: string;
   readonly title: string;
@@ -184,6 +193,8 @@ export interface Video {
   readonly hls_url: string;
   readonly dash_url: string;
   readonly watch_url: string;
+  /** At key frames, evenly over the video */
+  readonly thumbnails: readonly VideoThumbnail[];
   /** WebVTT; reference, relative to this server */
   readonly storyboard_url: string | null;
   /** MP4; reference, relative to this server */
