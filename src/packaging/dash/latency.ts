@@ -5,6 +5,8 @@ import { type Element, element } from "./xml.ts";
 /** A player fetches the MPD, then the chunk: one part more behind the edge than an LL-HLS player (docs/adr/0016). */
 const TARGET_PARTS = 4;
 const MIN_PARTS = 2;
+/** dash.js (5.2) stops with 300 ms left; what comes late by as much again must not bring it there (docs/adr/0016). */
+const RESERVE_MS = 800;
 const MAX_SEGMENTS = 3;
 const PLAIN_DELAY_SEGMENTS = 3;
 /**
@@ -14,9 +16,8 @@ const PLAIN_DELAY_SEGMENTS = 3;
 export const GROWING_DELAY_MS = 8_000;
 
 export function targetLatencyMs({ options, partTargetMs }: Presentation): number {
-  return Math.round(
-    options.isLowLatency ? TARGET_PARTS * partTargetMs : PLAIN_DELAY_SEGMENTS * options.segmentTargetMs,
-  );
+  if (!options.isLowLatency) return PLAIN_DELAY_SEGMENTS * options.segmentTargetMs;
+  return Math.round(Math.max(TARGET_PARTS * partTargetMs, MIN_PARTS * partTargetMs + RESERVE_MS));
 }
 
 /**

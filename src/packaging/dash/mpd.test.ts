@@ -110,6 +110,20 @@ describe("renderMpd", () => {
     );
   });
 
+  it("asks players to stay four parts behind, and never so near that dash.js runs dry", () => {
+    for (const [partTargetMs, target] of [
+      [500, 2000],
+      [1000, 4000],
+      [300, 1400],
+      [200, 1200],
+    ] as const) {
+      const presentation = new ScriptedPresentation({ renditions: STEREO, partTargetMs });
+      presentation.addSegment(2000);
+      assert.match(mpd(presentation), new RegExp(`<Latency target="${target}"`));
+      assert.match(mpd(presentation), new RegExp(`suggestedPresentationDelay="PT${target / 1000}S"`));
+    }
+  });
+
   it("offers a segment before its end by less than it lasts, when GOPs make segments short", () => {
     for (const [segmentMs, offset] of [
       [2000, "1.5"],

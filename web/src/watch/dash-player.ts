@@ -14,7 +14,7 @@ import { RecoveryBudget } from "./recovery-budget.ts";
 const RETRY_MS = 1000;
 const RETRY_COUNT = 60;
 const REATTACH_DELAY_MS = 1500;
-/** How many parts behind our MPDs ask players to stay (ADR 16). */
+/** How many parts behind our MPDs ask players to stay; more where these are short, as dash.js needs it (ADR 16). */
 const TARGET_PARTS = 4;
 /** Who is further behind than this has sought back. */
 const MAX_LATE_S = 5;
