@@ -125,6 +125,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     program,
     ffprobePath: await findFfprobe(ffmpeg.path, searchPath),
     coreCount: 1,
+    onTaken: () => metrics.videos.uploads.inc(),
     clock,
     log,
   });
@@ -169,6 +170,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   });
   const deliver = (req: HttpRequest, res: HttpResponse) => delivery.handle(req, res) || storedDelivery.handle(req, res);
   metrics.follow({
+    activeJobs: async () => (await jobs.counts()).active,
+    waitingJobs: async () => {
+      const { waiting, delayed } = await jobs.counts();
+      return waiting + delayed;
+    },
     activeStreams: () => channels.counts().liveCount,
     ffmpegProcesses: () => channels.counts().encoderCount,
     viewers: () => channels.counts().viewerCount,

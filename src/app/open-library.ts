@@ -16,13 +16,15 @@ export interface OpenLibraryOptions {
   readonly ffprobePath: string;
   /** Processor cores that one job may keep busy. */
   readonly coreCount: number;
+  /** Told of each video that is taken in. */
+  readonly onTaken?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** The library as it is configured: a server takes videos in and out with it, a worker makes what they need. */
 export function openLibrary(options: OpenLibraryOptions): Library {
-  const { config, videos, jobs, store, program, ffprobePath, coreCount, clock, log } = options;
+  const { config, videos, jobs, store, program, ffprobePath, coreCount, onTaken, clock, log } = options;
   const { video } = config;
   return new Library({
     videos,
@@ -45,6 +47,7 @@ export function openLibrary(options: OpenLibraryOptions): Library {
       chunkTargetMs: video.chunkDurationMs,
     },
     makesArtifacts: true,
+    onTaken,
     clock,
     log,
     cleanUpIntervalMs: video.cleanupIntervalMs,

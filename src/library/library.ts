@@ -25,6 +25,8 @@ export interface LibraryOptions extends VideoPreparationOptions {
   readonly jobs: JobQueue;
   /** Posters and the like are made of every video. */
   readonly makesArtifacts: boolean;
+  /** Told of each video that is taken in. */
+  readonly onTaken?: (() => void) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly cleanUpIntervalMs: number;
@@ -128,6 +130,7 @@ export class Library {
       checkLimits(media, this.#options.limits);
       const source = { key, fileName, sizeBytes: media.sizeBytes };
       const video = await videos.create({ videoId, title, description, source });
+      this.#options.onTaken?.();
       await jobs.add(prepareJob(videoId));
       return { video, metadata: uploadMetadata(media) };
     } catch (error) {

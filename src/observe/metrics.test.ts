@@ -22,6 +22,14 @@ test("names what the documents name, and all else headwater_", async () => {
   assert.ok((await linesOf(metrics)).some((line) => line.startsWith('headwater_build_info{version="1.2.3",')));
 });
 
+test("asks what takes time to tell, and goes without what cannot be told", async () => {
+  const metrics = new Metrics({ version: "1" });
+  metrics.follow({ activeJobs: async () => 3, waitingJobs: () => Promise.reject(new Error("the queue is away")) });
+  assert.equal(await valueIn(metrics, "streaming_service_active_transcoding_jobs"), 3);
+  assert.equal(await valueIn(metrics, "headwater_jobs_waiting"), Number.NaN);
+  assert.ok((await valueIn(metrics, "streaming_memory_bytes")) > 10_000_000);
+});
+
 test("counts what delivery serves, however often it is scraped", async () => {
   const metrics = new Metrics({ version: "1" });
   metrics.delivery.served("part", 200, 1000);

@@ -15,6 +15,8 @@ const FOLLOWED = {
   heldRequests: ["headwater_delivery_held_requests", "Requests that wait for media"],
   rtmpPublishers: ["headwater_ingest_rtmp_publishers", "RTMP connections that publish"],
   rtmpPending: ["headwater_ingest_rtmp_pending", "RTMP connections that have not shown a right key"],
+  waitingJobs: ["headwater_jobs_waiting", "Jobs that wait for a worker, or for their next attempt"],
+  activeJobs: ["streaming_service_active_transcoding_jobs", "Jobs that workers have in hand"],
 } as const;
 
 /** API answers: from a lookup to an encoder that has to be asked. */
@@ -50,6 +52,10 @@ export class Metrics {
     bytes: this.#counter("headwater_packaging_bytes_total", "Bytes of parts made", ["kind"]),
   };
 
+  readonly videos = {
+    uploads: this.#counter("streaming_service_videos_uploaded_total", "Videos taken in"),
+  };
+
   readonly delivery = new DeliveryCounts(this.#registers);
 
   readonly http = {
@@ -80,8 +86,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry, prefix: "headwater_" });
   }
 
-  /** Asks these at every scrape from now on; each can be followed once. */
-  follow(reads: { readonly [Name in keyof typeof FOLLOWED]?: () => number }): void {
+  /** Asks these at every scrape from now on; each can be followed once. What cannot be told now is no number. */
+  follow(reads: { readonly [Name in keyof typeof FOLLOWED]?: () => number | Promise<number> }): void {
     for (const [key, read] of Object.entries(reads)) {
       // Entries of an object whose keys are those of the table.
       const [name, help] = FOLLOWED[key as keyof typeof FOLLOWED];
@@ -97,13 +103,14 @@ export class Metrics {
     return new Counter({ name, help, labelNames: [...labelNames], registers: this.#registers });
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  #gauge(name: string, help: string, read: () => number | Promise<number>): void {
     new Gauge({
       name,
       help,
       registers: this.#registers,
-      collect() {
-        this.set(read());
+      async collect() {
+        // One that is away must not hide all others.
+        this.set(await Promise.resolve(read()).catch(() => Number.NaN));
       },
     });
   }
