@@ -1,20 +1,22 @@
 import { fork } from "node:child_process";
-import { startApp } from "./app/app.ts";
-import { type CommandOptions, migrate, moveCatalog } from "./app/catalog-commands.ts";
+import { migrate, moveCatalog } from "./app/catalog-commands.ts";
+import { cleanUp } from "./app/clean-up-command.ts";
+import type { Command } from "./app/command.ts";
 import { loadConfig } from "./app/config.ts";
 import { renderHelp } from "./app/config-docs.ts";
-import { startWorker } from "./app/worker.ts";
 import { workerChannel } from "./app/worker-channel.ts";
 import { DomainError } from "./core/errors.ts";
 import { openLog } from "./observe/log.ts";
 
 /** Longest orderly end; after that the process leaves with what is still open. */
 const CLOSE_LIMIT_MS = 9_000;
+const DRY_RUN = "--dry-run";
 
 /** What is done once, in place of a server, by the first argument. */
-const COMMANDS: Readonly<Record<string, (options: CommandOptions) => Promise<void>>> = {
-  migrate,
-  "move-catalog": moveCatalog,
+const COMMANDS: Readonly<Record<string, Command>> = {
+  migrate: { run: migrate },
+  "move-catalog": { run: moveCatalog },
+  "clean-up": { run: cleanUp, canRunDry: true },
 };
 
 try {
@@ -40,6 +42,7 @@ try {
 async function runServer(script: string, argv: readonly string[]): Promise<void> {
   const stopping = untilStopped();
   const { config, log } = await prepare(argv);
+  const { startApp } = await import("./app/app.ts");
   const app = await startApp({
     config,
     log: log.logger,
@@ -64,10 +67,11 @@ async function runServer(script: string, argv: readonly string[]): Promise<void>
 /** A worker of its own, until it is told to stop; one that a server keeps ends with the server. */
 async function runWorker(argv: readonly string[]): Promise<void> {
   const channel = workerChannel(process);
-  const stopping = channel ? channel.closed : untilStopped();
+  const stopping = channel ? channel.closed.then(leaveInTime) : untilStopped();
   // Ctrl-C reaches the server's worker, too, which waits for the server's word.
   if (channel) for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
   const { config, log } = await prepare(argv);
+  const { startWorker } = await import("./app/worker.ts");
   const worker = await startWorker({
     config,
     log: log.logger.child({ process: "worker" }),
@@ -84,12 +88,15 @@ async function prepare(argv: readonly string[]) {
   return { config, log: openLog({ level: config.observe.logLevel, format: config.observe.logFormat }) };
 }
 
-async function runCommand(command: (options: CommandOptions) => Promise<void>, rest: readonly string[]) {
-  // Where to is said by the setting that a server would then be started with.
-  const argv = rest.map((argument) => argument.replace(/^--to(?=$|=)/, "--database-url"));
+async function runCommand({ run, canRunDry = false }: Command, rest: readonly string[]) {
+  const isDryRun = canRunDry && rest.includes(DRY_RUN);
+  const argv = rest
+    .filter((argument) => !(canRunDry && argument === DRY_RUN))
+    // Where to is said by the setting that a server would then be started with.
+    .map((argument) => argument.replace(/^--to(?=$|=)/, "--database-url"));
   const config = await loadConfig({ argv, env: process.env, directory: process.cwd() });
   const log = openLog({ level: "warn", format: "text" });
-  await command({ config, log: log.logger, say: (line) => process.stdout.write(`${line}\n`) });
+  await run({ config, log: log.logger, isDryRun, say: (line) => process.stdout.write(`${line}\n`) });
   log.close();
 }
 
@@ -100,9 +107,13 @@ function untilStopped(): Promise<void> {
     const stop = () => {
       if (hasBegun) process.exit(1);
       hasBegun = true;
-      setTimeout(() => process.exit(1), CLOSE_LIMIT_MS).unref();
+      leaveInTime();
       resolve();
     };
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
   });
+}
+
+function leaveInTime(): void {
+  setTimeout(() => process.exit(1), CLOSE_LIMIT_MS).unref();
 }

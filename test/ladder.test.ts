@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Headwater, type LogLine, soon, startHeadwater, type TestStream } from "./support/headwater.ts";
+import { type Headwater, soon, startHeadwater, type TestStream } from "./support/headwater.ts";
+import type { LogLine } from "./support/logged-process.ts";
 import {
   encodeFile,
   publishWithFfmpeg,

@@ -5,7 +5,8 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Settings, soon, spawnHeadwater, startHeadwater, untilEnd } from "./support/headwater.ts";
+import { type Settings, soon, spawnHeadwater, startHeadwater } from "./support/headwater.ts";
+import { untilEnd } from "./support/logged-process.ts";
 import { encodeTags, publishTags, publishWithFfmpeg } from "./support/publishers.ts";
 import { readPresentation, rendition, untilPlaylist } from "./support/readers.ts";
 

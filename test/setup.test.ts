@@ -99,6 +99,12 @@ test("starts without a word when everything is there, and passes arguments on", 
   });
 });
 
+test("passes on that a worker is to be started", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  const { ended } = start(directory, ["worker", "--once"]);
+  assert.equal((await ended).output, `started ["worker","--once"] on ${process.versions.node}\n`);
+});
+
 test("takes what npm repeats of one Ctrl-C as one", async (t) => {
   const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
   const { child, ended, said } = start(directory);

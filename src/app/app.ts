@@ -41,6 +41,7 @@ import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
+import { encodeConcurrency, takeJobs } from "./worker.ts";
 import { WorkerChild } from "./worker-child.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
@@ -94,14 +95,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
-  const worker = new WorkerChild({
-    spawn: spawnWorker,
-    isLiveBehind: () => channels.encoderBehindMs > LIVE_BEHIND_MS,
-    clock,
-    log,
-  });
+  const isLiveBehind = () => channels.encoderBehindMs > LIVE_BEHIND_MS;
+  const worker = new WorkerChild({ spawn: spawnWorker, isLiveBehind, clock, log });
+  // What is in the memory of this process no other one can work on.
+  const worksHere = config.jobs.worker && config.storage.backend === "memory";
   const ensureWorker = () => {
-    if (config.jobs.worker) worker.start();
+    if (config.jobs.worker && !worksHere) worker.start();
   };
   const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
   building.defer(() => jobs.close());
@@ -261,7 +260,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   await resumePatterns(channels, patterns, log);
   library.start();
   building.defer(() => library.close());
-  if (await mayHaveWork(config, jobs)) ensureWorker();
+  const { handlers } = library;
+  if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeConcurrency(config), isLiveBehind });
+  else if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();
   const httpUrl = publicUrl ?? `http://${reachableHost(host)}:${httpPort}`;

@@ -4,15 +4,9 @@ import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import { JOB_MIGRATIONS } from "../jobs/embedded/job-migrations.ts";
+import type { CommandOptions } from "./command.ts";
 import { claimDataDir } from "./data-dir.ts";
 import type { Config } from "./settings.ts";
-
-export interface CommandOptions {
-  readonly config: Config;
-  readonly log: Logger;
-  /** Tells the person at the keyboard, a line at a time. */
-  readonly say: (line: string) => void;
-}
 
 /** Brings all tables up to date, as every start does too. Any number of processes may do so at once. */
 export async function migrate({ config, log, say }: CommandOptions): Promise<void> {

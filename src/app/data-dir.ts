@@ -15,16 +15,29 @@ const SQLITE_BUSY = 5;
  * DATA_DIR_UNWRITABLE, and DATA_DIR_IN_USE while another server runs there.
  */
 export async function claimDataDir(dataDir: string): Promise<() => void> {
+  await makeDataDir(dataDir);
   try {
-    await mkdir(dataDir, { recursive: true });
-    await access(dataDir, constants.W_OK);
     return lock(join(dataDir, LOCK_FILE));
   } catch (cause) {
     if (isBusy(cause)) {
       throw new DomainError("DATA_DIR_IN_USE", `Another Headwater runs with the data directory ${dataDir}`, { cause });
     }
-    throw new DomainError("DATA_DIR_UNWRITABLE", `The data directory ${dataDir} cannot be written`, { cause });
+    throw unwritable(dataDir, cause);
   }
+}
+
+/** Makes the directory when it is missing, for whoever shares it. Throws DomainError DATA_DIR_UNWRITABLE. */
+export async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.W_OK);
+  } catch (cause) {
+    throw unwritable(dataDir, cause);
+  }
+}
+
+function unwritable(dataDir: string, cause: unknown): DomainError {
+  return new DomainError("DATA_DIR_UNWRITABLE", `The data directory ${dataDir} cannot be written`, { cause });
 }
 
 function lock(path: string): () => void {

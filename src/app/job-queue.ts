@@ -1,7 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Database } from "../database/database.ts";
-import { BullmqJobQueue } from "../jobs/bullmq/bullmq-job-queue.ts";
 import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
 import type { JobQueue } from "../jobs/job-queue.ts";
 import type { Config } from "./settings.ts";
@@ -17,9 +16,12 @@ export interface OpenJobQueueOptions {
 }
 
 /** The queue as it is configured: on Redis, else a table. Throws UNAVAILABLE when what it is kept in does not answer. */
-export function openJobQueue({ config, database, clock, log, onAdd }: OpenJobQueueOptions): Promise<JobQueue> {
+export async function openJobQueue({ config, database, clock, log, onAdd }: OpenJobQueueOptions): Promise<JobQueue> {
   const { leaseMs, retentionMs: ageMs, retentionCount: count } = config.jobs;
   const options = { leaseMs, retention: { ageMs, count }, clock, log, onAdd };
   const { url } = config.redis;
-  return url === undefined ? EmbeddedJobQueue.open({ ...options, database }) : BullmqJobQueue.open({ ...options, url });
+  if (url === undefined) return EmbeddedJobQueue.open({ ...options, database });
+  // Who has no Redis needs no client of it in memory.
+  const { BullmqJobQueue } = await import("../jobs/bullmq/bullmq-job-queue.ts");
+  return BullmqJobQueue.open({ ...options, url });
 }

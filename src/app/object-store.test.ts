@@ -20,19 +20,19 @@ async function open(t: TestContext, env: Record<string, string>) {
 }
 
 test("keeps objects as files of the data directory, with a cache before them, unless told otherwise", async (t) => {
-  const { store, files, cache, config } = await open(t, {});
+  const { store, cache, config } = await open(t, {});
   await store.put("videos/a/source/original", Buffer.from("film"));
   assert.equal(await readFile(join(config.server.dataDir, "objects/videos/a/source/original"), "utf8"), "film");
-  assert.equal(files?.pathOf("videos/a"), join(config.server.dataDir, "objects/videos/a"));
+  assert.equal(store.localPath?.("videos/a"), join(config.server.dataDir, "objects/videos/a"), "ffmpeg reads it there");
   for (let i = 0; i < 2; i++) await bytesOf(await got(store.get("videos/a/source/original")));
   assert.deepEqual(cache?.counts, { hitCount: 1, missCount: 1, heldBytes: 4 });
 });
 
 test("keeps objects in memory when asked, and without a cache", async (t) => {
-  const { store, files, cache } = await open(t, { HEADWATER_STORAGE_BACKEND: "memory" });
+  const { store, cache } = await open(t, { HEADWATER_STORAGE_BACKEND: "memory" });
   await store.put("a/b", Buffer.from("x"));
   assert.deepEqual(await keysOf(store, ""), ["a/b"]);
-  assert.equal(files, undefined);
+  assert.equal(store.localPath?.("a/b"), undefined);
   assert.equal(cache, undefined);
 });
 
@@ -40,14 +40,14 @@ test("spreads videos over the buckets that are named", async (t) => {
   const server = await startS3rver();
   t.after(() => server.close());
   const buckets = [await makeBucket(server), await makeBucket(server)];
-  const { store, files } = await open(t, {
+  const { store } = await open(t, {
     HEADWATER_STORAGE_BACKEND: "s3",
     HEADWATER_STORAGE_ENDPOINT: server.endpoint,
     HEADWATER_STORAGE_BUCKET: buckets.join(", "),
     HEADWATER_STORAGE_ACCESS_KEY_ID: server.credentials?.accessKeyId ?? "",
     HEADWATER_STORAGE_SECRET_ACCESS_KEY: server.credentials?.secretAccessKey ?? "",
   });
-  assert.equal(files, undefined);
+  assert.equal(store.localPath?.("a/b"), undefined);
   await store.check();
   const keys = Array.from({ length: 20 }, (_, i) => `videos/${i + 10}/a`);
   for (const key of keys) await store.put(key, Buffer.from(key));

@@ -6,7 +6,6 @@ import { CachedObjectStore } from "../storage/cached/cached-object-store.ts";
 import { FileObjectStore } from "../storage/files/file-object-store.ts";
 import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { S3ObjectStore } from "../storage/s3/s3-object-store.ts";
 import { ShardedObjectStore } from "../storage/sharded/sharded-object-store.ts";
 import type { Config } from "./settings.ts";
 
@@ -19,8 +18,6 @@ export interface ObjectStoreOptions {
 export interface OpenedObjectStore {
   /** What everybody uses. */
   readonly store: ObjectStore;
-  /** The files themselves where there are any: ffmpeg reads them without a detour. */
-  readonly files: FileObjectStore | undefined;
   /** For metrics; undefined without a cache. */
   readonly cache: CachedObjectStore | undefined;
 }
@@ -29,11 +26,10 @@ export interface OpenedObjectStore {
 export async function openObjectStore({ config, clock, log }: ObjectStoreOptions): Promise<OpenedObjectStore> {
   const { enabled, maxSizeBytes: capacityBytes, ttlMs, segmentTtlMs } = config.cache;
   const backend = await openBackend({ config, clock, log });
-  const files = backend instanceof FileObjectStore ? backend : undefined;
   // What is in memory already needs no second copy there.
-  if (!enabled || config.storage.backend === "memory") return { store: backend, files, cache: undefined };
+  if (!enabled || config.storage.backend === "memory") return { store: backend, cache: undefined };
   const cache = new CachedObjectStore({ store: backend, capacityBytes, ttlMs, segmentTtlMs, clock });
-  return { store: cache, files, cache };
+  return { store: cache, cache };
 }
 
 async function openBackend(options: ObjectStoreOptions): Promise<ObjectStore> {
@@ -46,7 +42,7 @@ async function openBackend(options: ObjectStoreOptions): Promise<ObjectStore> {
   return openBuckets(options);
 }
 
-function openBuckets({ config, clock, log }: ObjectStoreOptions): ObjectStore {
+async function openBuckets({ config, clock, log }: ObjectStoreOptions): Promise<ObjectStore> {
   const { endpoint, region, pathStyle: isPathStyle, buckets, accessKeyId, secretAccessKey } = config.storage;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new DomainError(
@@ -59,6 +55,8 @@ function openBuckets({ config, clock, log }: ObjectStoreOptions): ObjectStore {
   }
   const credentials =
     accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey };
+  // Who keeps files needs no AWS SDK in memory: it is the largest thing that we could load.
+  const { S3ObjectStore } = await import("../storage/s3/s3-object-store.ts");
   const shared = { endpoint, region, isPathStyle, credentials, clock, log };
   const shards = buckets.map((bucket) => ({ name: bucket, store: new S3ObjectStore({ ...shared, bucket }) }));
   const [only, ...others] = shards;

@@ -1,10 +1,12 @@
-import { availableParallelism, setPriority } from "node:os";
+import { availableParallelism, getPriority, setPriority } from "node:os";
 import { Catalog } from "../catalog/catalog.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
-import type { JobHandler } from "../jobs/job-queue.ts";
+import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
+import { makeDataDir } from "./data-dir.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openLibrary } from "./open-library.ts";
@@ -43,34 +45,38 @@ export interface WorkerApp {
 /** Starts a worker. Throws DomainError when database, queue, store or ffmpeg cannot be had, and leaves nothing behind then. */
 export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp> {
   const { config, log, searchPath, isLiveBehind, clock = systemClock } = options;
+  if (config.storage.backend === "memory") {
+    throw new DomainError("INVALID_CONFIG", "storage.backend = memory: no other process can work on what a server has");
+  }
   await using building = new AsyncDisposableStack();
   const { dataDir } = config.server;
+  // ffmpeg runs in it, also where database and store are elsewhere.
+  await makeDataDir(dataDir);
   const { url, maxConnections: maxConnectionCount } = config.database;
   const database = await Database.open({ dataDir, url, maxConnectionCount, log });
   building.defer(() => database.close());
   const catalog = await Catalog.on(database, clock);
-  const { store } = await openObjectStore({ config, clock, log });
+  // What a worker reads it reads once: a cache would only hold the originals of small videos.
+  const { store } = await openObjectStore({
+    config: { ...config, cache: { ...config.cache, enabled: false } },
+    clock,
+    log,
+  });
   building.defer(() => store.close());
   const ffmpeg = await askFfmpeg(config, searchPath);
   const jobs = await openJobQueue({ config, database, clock, log });
   building.defer(() => jobs.close());
 
-  setPriority(WORKER_NICENESS);
-  const cores = availableParallelism();
-  const concurrency = config.jobs.concurrency || Math.max(1, cores - 1);
+  // Who was started further back stays there; nobody but root may step forward.
+  if (getPriority() < WORKER_NICENESS) setPriority(WORKER_NICENESS);
+  const concurrency = encodeConcurrency(config);
   const program = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: STORED_ENCODE_NICENESS };
-  const coreCount = Math.max(1, Math.ceil(cores / concurrency));
+  const coreCount = Math.max(1, Math.ceil(availableParallelism() / concurrency));
   const ffprobePath = await findFfprobe(ffmpeg.path, searchPath);
   const { videos } = catalog;
   const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, coreCount, clock, log });
   const { handlers } = library;
-  const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
-  jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
-  jobs.work({
-    handlers: only(handlers, (kind) => !isLight(kind)),
-    concurrency,
-    accepts: () => !isLiveBehind(),
-  });
+  takeJobs({ jobs, handlers, concurrency, isLiveBehind });
   log.info({ kinds: Object.keys(handlers), concurrency }, "worker started");
 
   const running = building.move();
@@ -80,6 +86,29 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
       log.info({}, "worker closed");
     },
   };
+}
+
+/** Encodes at once, as it is configured. */
+export function encodeConcurrency({ jobs }: Config): number {
+  return jobs.concurrency || Math.max(1, availableParallelism() - 1);
+}
+
+interface TakeJobsOptions {
+  readonly jobs: JobQueue;
+  readonly handlers: Readonly<Record<string, JobHandler>>;
+  readonly concurrency: number;
+  readonly isLiveBehind: () => boolean;
+}
+
+/** Takes jobs of all kinds, here, until the queue is closed. */
+export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
+  const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
+  jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
+  jobs.work({
+    handlers: only(handlers, (kind) => !isLight(kind)),
+    concurrency,
+    accepts: () => !isLiveBehind(),
+  });
 }
 
 function only(

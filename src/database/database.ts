@@ -4,7 +4,6 @@ import type { Logger } from "../core/logger.ts";
 import { EmbeddedEngine } from "./embedded-engine.ts";
 import type { Engine, EngineKind } from "./engine.ts";
 import { type MigrationList, runMigrations } from "./migrations.ts";
-import { PostgresEngine } from "./postgres-engine.ts";
 
 type RowsOf<Queries extends readonly Compilable[]> = { readonly [Index in keyof Queries]: InferResult<Queries[Index]> };
 
@@ -39,11 +38,10 @@ export class Database implements AsyncDisposable {
 
   /** Throws DATA_DIR_UNWRITABLE, or UNAVAILABLE when what is there cannot be used or reached. */
   static async open({ dataDir, url, maxConnectionCount, log }: DatabaseOptions): Promise<Database> {
-    const engine =
-      url === undefined
-        ? await EmbeddedEngine.open({ dataDir, log })
-        : await PostgresEngine.open({ url, maxConnectionCount, log });
-    return new Database(engine, log);
+    if (url === undefined) return new Database(await EmbeddedEngine.open({ dataDir, log }), log);
+    // Who has no PostgreSQL needs no client of it in memory.
+    const { PostgresEngine } = await import("./postgres-engine.ts");
+    return new Database(await PostgresEngine.open({ url, maxConnectionCount, log }), log);
   }
 
   private constructor(engine: Engine, log: Logger) {

@@ -2,33 +2,91 @@ import { posix } from "node:path";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { Clock } from "../core/clock.ts";
 import { parseVideoId, type VideoId } from "../core/ids.ts";
-import type { Logger } from "../core/logger.ts";
 import type { ObjectInfo, ObjectStore } from "../storage/object-store.ts";
 
 export interface CleanUpOptions {
-  readonly videos: Pick<VideoRepository, "get" | "renditions" | "chunks" | "artifacts" | "ids">;
+  readonly videos: Pick<VideoRepository, "get" | "chunks" | "artifacts" | "ids">;
   readonly store: ObjectStore;
   readonly clock: Clock;
-  readonly log: Logger;
   /** How long a video that could not be made at all stays. */
   readonly failedRetentionMs: number;
+  /** Deletes a video with all that was made of it. */
+  readonly removeVideo: (videoId: VideoId) => Promise<unknown>;
 }
 
 /** What a clean-up deletes, and why. */
 export interface Leftover {
-  readonly what: "object" | "video";
-  /** The object's key, or the video's id. */
+  readonly what: "object" | "video" | "unfinished put";
+  /** The object's key, the video's id, or what the store calls what it has of the put. */
   readonly name: string;
+  /** 0 where the store does not tell. */
   readonly sizeBytes: number;
   readonly reason: string;
 }
 
 /** Below it all objects of videos lie: `videos/{video}/...`. */
 const ROOT = "videos/";
-/** What is younger may be on its way to a record. */
-const YOUNGEST_ORPHAN_MS = 60 * 60_000;
+/** What is younger may be on its way to a record: a chunk of the longest film on the slowest machine is. */
+const YOUNGEST_ORPHAN_MS = 24 * 60 * 60_000;
 const VIDEOS_KNOWN_AT_ONCE = 256;
 const DELETED_AT_ONCE = 500;
+
+/** What may be deleted, and how. */
+export interface CleanUpRequest {
+  /** Deletes nothing, only says what there is. */
+  readonly isDryRun?: boolean;
+  /** Objects that are younger stay; a day when it is left out. */
+  readonly olderThanMs?: number;
+}
+
+/**
+ * Deletes objects that no record names, what puts left behind that a crash cut off, and videos of which nothing could be
+ * made, once they are old enough. Gives one by one what it deleted; what it would delete, in a dry run.
+ */
+export async function* cleanUp(
+  options: CleanUpOptions,
+  { isDryRun = false, olderThanMs = YOUNGEST_ORPHAN_MS }: CleanUpRequest = {},
+): AsyncGenerator<Leftover> {
+  for await (const { videoId, leftover } of failedVideos(options)) {
+    if (!isDryRun) await options.removeVideo(videoId);
+    yield leftover;
+  }
+  for await (const orphans of inBatches(orphanObjects(options, olderThanMs))) {
+    if (!isDryRun) await options.store.delete(orphans.map(({ name }) => name));
+    yield* orphans;
+  }
+  for (const name of await options.store.removeLeftovers(olderThanMs, { isDryRun })) {
+    yield { what: "unfinished put", name, sizeBytes: 0, reason: "it was cut off" };
+  }
+}
+
+async function* inBatches(leftovers: AsyncIterable<Leftover>): AsyncGenerator<readonly Leftover[]> {
+  let batch: Leftover[] = [];
+  for await (const leftover of leftovers) {
+    batch.push(leftover);
+    if (batch.length < DELETED_AT_ONCE) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+/** Deletes a video's records, and then all objects below its name, at once. False when there is none. */
+export async function deleteVideo(
+  { videos, store }: { readonly videos: Pick<VideoRepository, "remove">; readonly store: ObjectStore },
+  videoId: VideoId,
+): Promise<boolean> {
+  const removed = await videos.remove(videoId);
+  if (!removed) return false;
+  await store.delete([...removed.artifactKeys, ...(removed.sourceKey === null ? [] : [removed.sourceKey])]);
+  await deletePrefix(store, prefixOf(videoId));
+  return true;
+}
+
+/** Below it all objects of a video lie. */
+export function prefixOf(videoId: VideoId): string {
+  return `${ROOT}${videoId}/`;
+}
 
 /** Deletes every object below `prefix`; gives their number. */
 export async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {
@@ -51,10 +109,7 @@ export async function deletePrefix(store: ObjectStore, prefix: string): Promise<
  * Objects that no record names: of uploads that were given up, of attempts that died, of videos that are deleted. Nothing
  * that is `olderThanMs` or younger is among them.
  */
-export async function* orphanObjects(
-  { videos, store, clock }: CleanUpOptions,
-  olderThanMs = YOUNGEST_ORPHAN_MS,
-): AsyncGenerator<Leftover> {
+async function* orphanObjects({ videos, store, clock }: CleanUpOptions, olderThanMs: number): AsyncGenerator<Leftover> {
   const known = new Map<string, Promise<NamedObjects | undefined>>();
   const bornBeforeMs = clock.nowMs() - olderThanMs;
   for await (const info of store.list(ROOT)) {
@@ -97,12 +152,17 @@ async function namedObjects(
 }
 
 /** Videos of which nothing could be made, for as long as they are kept. */
-export async function* failedVideos({ videos, clock, failedRetentionMs }: CleanUpOptions): AsyncGenerator<Leftover> {
+async function* failedVideos({
+  videos,
+  clock,
+  failedRetentionMs,
+}: CleanUpOptions): AsyncGenerator<{ readonly videoId: VideoId; readonly leftover: Leftover }> {
   const failedBeforeMs = clock.nowMs() - failedRetentionMs;
   for await (const videoId of videos.ids()) {
     const video = await videos.get(videoId);
     if (video?.status !== "errored" || video.playableAtMs !== null || video.updatedAtMs > failedBeforeMs) continue;
     const reason = `it could not be made: ${video.error?.message ?? "nobody knows why"}`;
-    yield { what: "video", name: videoId, sizeBytes: video.source?.sizeBytes ?? 0, reason };
+    const sizeBytes = video.source?.sizeBytes ?? 0;
+    yield { videoId, leftover: { what: "video", name: videoId, sizeBytes, reason } };
   }
 }

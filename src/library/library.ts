@@ -7,7 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import type { QualityName } from "../encode/ladder.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { ArtifactWork } from "./artifacts/artifact-work.ts";
-import { deletePrefix, failedVideos, type Leftover, orphanObjects } from "./clean-up.ts";
+import { type CleanUpRequest, cleanUp, deletePrefix, type Leftover, prefixOf } from "./clean-up.ts";
 import { planVideo } from "./planner.ts";
 import { checkLimits } from "./source-limits.ts";
 import { type UploadMetadata, uploadMetadata } from "./source-media.ts";
@@ -55,6 +55,10 @@ export interface WantedRenditions {
   readonly profiles: readonly QualityName[] | undefined;
 }
 
+/** How often work is looked for that nobody does, since a crash or a queue has lost it. */
+const SWEEP_EVERY_MS = 60_000;
+/** The same after a fault: what was away may be back. */
+const LOOK_EVERY_MS = 5_000;
 /** Failed jobs that are looked through for workers that died. */
 const MOST_FAILED_JOBS = 1_000;
 const JOB_PAGE_COUNT = 100;
@@ -65,9 +69,11 @@ export class Library {
   readonly #road: VideoRoad;
   readonly #work: VideoWork;
   readonly #artifacts: ArtifactWork;
-  #cancelTimer: (() => void) | undefined;
   #rounds: Promise<void> = Promise.resolve();
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
+  #clearedAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
+  #stopWaiting: () => void = () => {};
 
   constructor(options: LibraryOptions) {
     this.#options = options;
@@ -87,35 +93,53 @@ export class Library {
 
   /** Takes interrupted work up again, and clears the store, now and then. */
   start(): void {
-    const round = async () => {
-      await this.#round();
-      if (!this.#isClosed) this.#cancelTimer = this.#options.clock.after(this.#options.cleanUpIntervalMs, again);
-    };
-    const again = () => {
-      this.#rounds = round();
-    };
-    again();
+    this.#rounds = this.#run();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelTimer?.();
+    this.#stopWaiting();
     await this.#rounds;
   }
 
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#isClosed) {
+      await this.#round();
+      if (this.#isClosed) return;
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(LOOK_EVERY_MS, resolve);
+        this.#stopWaiting = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Does what is due. It stays due where queue, store or database are away. */
   async #round(): Promise<void> {
+    const { clock, cleanUpIntervalMs, log } = this.#options;
+    const nowMs = clock.monotonicMs();
     try {
-      await this.sweep();
-      await this.cleanUp();
+      if (nowMs - this.#sweptAtMs >= SWEEP_EVERY_MS) {
+        this.#sweptAtMs = nowMs;
+        await this.sweep();
+      }
+      if (nowMs - this.#clearedAtMs >= cleanUpIntervalMs) {
+        this.#clearedAtMs = nowMs;
+        await this.cleanUp();
+      }
     } catch (error) {
-      this.#options.log.warn({ err: error }, "videos could not be looked through now; that is tried again");
+      if (isAway(error)) this.#sweptAtMs = this.#clearedAtMs = Number.NEGATIVE_INFINITY;
+      log.warn({ err: error }, "videos could not be looked through now; that is tried again");
     }
   }
 
   /** Where a new original is to be put. Nothing of it is kept until it is `complete`. */
   newUpload(): { readonly videoId: VideoId; readonly key: string } {
     const videoId = newVideoId();
-    return { videoId, key: `videos/${videoId}/original` };
+    return { videoId, key: `${prefixOf(videoId)}original` };
   }
 
   /**
@@ -131,11 +155,26 @@ export class Library {
       const source = { key, fileName, sizeBytes: media.sizeBytes };
       const video = await videos.create({ videoId, title, description, source });
       this.#options.onTaken?.();
-      await jobs.add(prepareJob(videoId));
+      // It is a video now, whatever the queue does.
+      await this.#unlessAway(videoId, () => jobs.add(prepareJob(videoId)));
       return { video, metadata: uploadMetadata(media) };
     } catch (error) {
       if (error instanceof DomainError && error.category === "invalid") await this.abandon(key);
       throw error;
+    }
+  }
+
+  /** What the records call for is done later where queue or store are away. */
+  async #unlessAway(videoId: VideoId, step: () => Promise<unknown>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      this.#options.log.warn(
+        { videoId, err: error },
+        "what a video needs cannot be asked for now; that is tried again",
+      );
+      this.#sweptAtMs = Number.NEGATIVE_INFINITY;
     }
   }
 
@@ -238,8 +277,11 @@ export class Library {
     const { videos, jobs } = this.#options;
     const removed = await videos.remove(videoId);
     if (!removed) return false;
-    await this.#cancelJobs(videoId);
-    await jobs.add(deleteJob(videoId, [...removed.artifactKeys, ...(removed.sourceKey ? [removed.sourceKey] : [])]));
+    // It is gone; what cannot be deleted now is found by the next clean-up.
+    await this.#unlessAway(videoId, async () => {
+      await this.#cancelJobs(videoId);
+      await jobs.add(deleteJob(videoId, [...removed.artifactKeys, ...(removed.sourceKey ? [removed.sourceKey] : [])]));
+    });
     return true;
   }
 
@@ -260,18 +302,21 @@ export class Library {
     // A job can come twice, and ids are never given twice: what has records now is not what was deleted.
     if (await this.#options.videos.get(videoId)) return undefined;
     await store.delete(keys);
-    return { deletedCount: (await deletePrefix(store, `videos/${videoId}/`)) + keys.length };
+    return { deletedCount: (await deletePrefix(store, prefixOf(videoId))) + keys.length };
   };
 
   /** Takes up whatever is unfinished and has no job: what a crash or a lost queue left behind. */
   async sweep(): Promise<void> {
     const { videos, log } = this.#options;
-    await this.#giveUpLost();
+    let isFirst = true;
     for await (const videoId of videos.ids({ isUnfinished: true })) {
+      if (isFirst) await this.#giveUpLost();
+      isFirst = false;
       if (this.#isClosed) return;
       try {
         await this.#road.advance(videoId);
       } catch (error) {
+        if (isAway(error)) this.#sweptAtMs = Number.NEGATIVE_INFINITY;
         log.warn({ videoId, err: error }, "a video cannot go on now; that is tried again");
       }
     }
@@ -293,29 +338,16 @@ export class Library {
     }
   }
 
-  /**
-   * Deletes objects that no record names and videos of which nothing could be made, once they are old enough. Gives what
-   * it deleted; what it would delete, in a dry run.
-   */
-  async cleanUp({
-    isDryRun = false,
-    olderThanMs,
-  }: {
-    isDryRun?: boolean;
-    olderThanMs?: number;
-  } = {}): Promise<readonly Leftover[]> {
+  /** Does what `cleanUp` of clean-up.ts says, and gives all of it. */
+  async cleanUp(request: CleanUpRequest = {}): Promise<readonly Leftover[]> {
     const { tools, log } = this.#options;
-    const options = { ...this.#options, store: tools.store };
+    const removeVideo = (videoId: VideoId) => this.remove(videoId);
     const found: Leftover[] = [];
-    const take = async (leftover: Leftover, remove: () => Promise<unknown>) => {
+    for await (const leftover of cleanUp({ ...this.#options, store: tools.store, removeVideo }, request)) {
       found.push(leftover);
-      if (!isDryRun) await remove();
-    };
-    for await (const video of failedVideos(options)) await take(video, () => this.remove(video.name as VideoId));
-    for await (const object of orphanObjects(options, olderThanMs)) {
-      await take(object, () => tools.store.delete([object.name]));
+      if (this.#isClosed) break;
     }
-    if (found.length > 0 && !isDryRun) log.info({ count: found.length }, "cleared what nothing names any more");
+    if (found.length > 0 && !request.isDryRun) log.info({ count: found.length }, "cleared what nothing names any more");
     return found;
   }
 
@@ -324,4 +356,9 @@ export class Library {
     if (!state) throw new DomainError("VIDEO_NOT_FOUND", `no video has the id ${videoId}`);
     return state;
   }
+}
+
+/** Queue, store or database do not answer: that passes. */
+function isAway(error: unknown): boolean {
+  return error instanceof DomainError && error.category === "unavailable";
 }

@@ -42,8 +42,8 @@ const PRIORITIES = {
   pictures: 60,
   chunk: 100,
 };
-/** With back-off, a store or database that is gone for a minute fails nothing. */
-const TRIED = { maxAttempts: 7, backOff: { kind: "exponential", delayMs: 1_000 } } as const;
+/** With back-off, a store or database that is gone for eight minutes fails nothing. */
+const TRIED = { maxAttempts: 10, backOff: { kind: "exponential", delayMs: 1_000 } } as const;
 
 export function prepareJob(videoId: VideoId): NewJob {
   return {

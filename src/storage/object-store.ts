@@ -53,12 +53,12 @@ export interface ObjectStore {
   /** What is not there is deleted already. */
   delete(keys: readonly string[]): Promise<void>;
   /**
-   * Removes what puts have left behind that a crash cut off and that nobody has added to for `olderThanMs`; gives their number.
-   * None of it was ever visible as an object.
+   * Removes what puts have left behind that a crash cut off and that nobody has added to for `olderThanMs`; gives a name for
+   * each. In a dry run it only finds them. None of it was ever visible as an object.
    */
-  removeLeftovers(olderThanMs: number): Promise<number>;
-  /** Where a store on this machine's disk keeps the object, whether or not it is there: a file that is only read. Absent elsewhere. */
-  localPath?(key: string): string;
+  removeLeftovers(olderThanMs: number, options?: { readonly isDryRun?: boolean }): Promise<readonly string[]>;
+  /** Where a store on this machine's disk keeps the object, whether or not it is there: a file that is only read. Undefined elsewhere. */
+  localPath?(key: string): string | undefined;
   /** Resolves when objects can be put and read; throws why not. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import pg from "pg";
-import { spawnBound, untilEnd } from "./headwater.ts";
+import { spawnBound, untilEnd } from "./logged-process.ts";
 
 const run = promisify(execFile);
 const USER = "headwater";

@@ -2,7 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ffmpegOutput } from "./ffmpeg-output.ts";
-import { type ProcessEnd, spawnBound, type TestStream, untilEnd } from "./headwater.ts";
+import type { TestStream } from "./headwater.ts";
+import { type ProcessEnd, spawnBound, untilEnd } from "./logged-process.ts";
 import { type FlvTag, RtmpPublisher, readFlvTags } from "./rtmp-publisher.ts";
 
 const MODERN_PUBLISHER = fileURLToPath(new URL("./modern-publisher.ts", import.meta.url));

@@ -7,7 +7,7 @@ import {
   mediaPlaylistUris,
   readMultivariantPlaylist,
 } from "./conformance/multivariant-rules.ts";
-import type { ProcessEnd } from "./headwater.ts";
+import type { ProcessEnd } from "./logged-process.ts";
 import { RunningProgram } from "./publishers.ts";
 
 /** A track as ffprobe decoded it to its end. */

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { spawnBound } from "./headwater.ts";
+import { spawnBound } from "./logged-process.ts";
 
 /** A Redis of a test's own, on a free port, which keeps its data through `kill` and `start`. */
 export class RedisServer implements AsyncDisposable {

@@ -4,7 +4,7 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { untilEnd } from "./headwater.ts";
+import { untilEnd } from "./logged-process.ts";
 
 /** Debian keeps servers where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;

@@ -103,8 +103,12 @@ export class CachedObjectStore implements ObjectStore {
     }
   }
 
-  removeLeftovers(olderThanMs: number): Promise<number> {
-    return this.#store.removeLeftovers(olderThanMs);
+  removeLeftovers(olderThanMs: number, options?: { readonly isDryRun?: boolean }): Promise<readonly string[]> {
+    return this.#store.removeLeftovers(olderThanMs, options);
+  }
+
+  localPath(key: string): string | undefined {
+    return this.#store.localPath?.(key);
   }
 
   check(): Promise<void> {

@@ -22,8 +22,8 @@ describeObjectStore("files", { open: async (t) => (await openStore(t)).store });
 test("files: are named by their keys", async (t) => {
   const { store, directory } = await openStore(t);
   await store.put("videos/a/source/original", Buffer.from("film"));
-  assert.equal(store.pathOf("videos/a/source/original"), join(directory, "videos/a/source/original"));
-  assert.equal(await readFile(store.pathOf("videos/a/source/original"), "utf8"), "film");
+  assert.equal(store.localPath("videos/a/source/original"), join(directory, "videos/a/source/original"));
+  assert.equal(await readFile(store.localPath("videos/a/source/original"), "utf8"), "film");
 });
 
 test("files: keep no directory that has become empty, and none that has not", async (t) => {
@@ -88,7 +88,9 @@ test("files: clear what a crash has left behind, but nothing that is being put",
   }
   const putting = store.put("a/b", slowly());
   await begun.promise;
-  assert.equal(await store.removeLeftovers(hourMs), 1);
+  assert.deepEqual(await store.removeLeftovers(hourMs, { isDryRun: true }), ["~incoming/of-a-crash"]);
+  assert.deepEqual(await store.removeLeftovers(hourMs), ["~incoming/of-a-crash"]);
+  assert.deepEqual(await store.removeLeftovers(hourMs), []);
   gate.resolve();
   assert.equal((await putting)?.sizeBytes, 2_000_000);
   assert.deepEqual(await readdir(join(directory, "~incoming")), []);

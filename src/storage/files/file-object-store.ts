@@ -49,8 +49,7 @@ export class FileObjectStore implements ObjectStore {
     return store;
   }
 
-  /** The file of an object, whether it is there or not. */
-  pathOf(key: string): string {
+  localPath(key: string): string {
     checkObjectKey(key);
     return join(this.#directory, key);
   }
@@ -60,7 +59,7 @@ export class FileObjectStore implements ObjectStore {
     body: Uint8Array | AsyncIterable<Uint8Array>,
     { ifAbsent = false, signal }: PutOptions = {},
   ): Promise<ObjectInfo | undefined> {
-    const path = this.pathOf(key);
+    const path = this.localPath(key);
     signal?.throwIfAborted();
     if (ifAbsent && (await this.head(key))) return undefined;
     const temporary = join(this.#incoming, randomUUID());
@@ -74,7 +73,7 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async get(key: string, { range, signal }: GetOptions = {}): Promise<ObjectBody | undefined> {
-    const path = this.pathOf(key);
+    const path = this.localPath(key);
     signal?.throwIfAborted();
     const file = await onDisk(absent(open(path, constants.O_RDONLY)));
     if (!file) return undefined;
@@ -94,7 +93,7 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
-    const stats = await onDisk(absent(stat(this.pathOf(key), { bigint: true })));
+    const stats = await onDisk(absent(stat(this.localPath(key), { bigint: true })));
     return stats?.isFile() ? infoOf(key, stats) : undefined;
   }
 
@@ -105,7 +104,7 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[]): Promise<void> {
-    const paths = keys.map((key) => this.pathOf(key));
+    const paths = keys.map((key) => this.localPath(key));
     for (let i = 0; i < paths.length; i += DELETE_CONCURRENCY) {
       const batch = paths.slice(i, i + DELETE_CONCURRENCY);
       await Promise.all(batch.map((path) => onDisk(absent(unlinkFile(path)))));
@@ -113,17 +112,17 @@ export class FileObjectStore implements ObjectStore {
     for (const directory of new Set(paths.map((path) => dirname(path)))) await this.#removeIfEmpty(directory);
   }
 
-  async removeLeftovers(olderThanMs: number): Promise<number> {
+  async removeLeftovers(olderThanMs: number, { isDryRun = false } = {}): Promise<readonly string[]> {
     const beforeMs = this.#clock.nowMs() - olderThanMs;
-    let removedCount = 0;
+    const found: string[] = [];
     for await (const entry of await onDisk(opendir(this.#incoming))) {
       const path = join(this.#incoming, entry.name);
       const stats = await onDisk(absent(stat(path)));
       if (!stats || stats.mtimeMs > beforeMs) continue;
-      await onDisk(absent(unlink(path)));
-      removedCount += 1;
+      if (!isDryRun) await onDisk(absent(unlink(path)));
+      found.push(`${INCOMING}/${entry.name}`);
     }
-    return removedCount;
+    return found;
   }
 
   async check(): Promise<void> {

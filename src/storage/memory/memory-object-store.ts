@@ -77,8 +77,8 @@ export class MemoryObjectStore implements ObjectStore {
     for (const key of keys) this.#forget(key);
   }
 
-  async removeLeftovers(): Promise<number> {
-    return 0;
+  async removeLeftovers(): Promise<readonly string[]> {
+    return [];
   }
 
   async check(): Promise<void> {}

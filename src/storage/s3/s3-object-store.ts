@@ -153,20 +153,22 @@ export class S3ObjectStore implements ObjectStore {
     for (let i = 0; i < keys.length; i += DELETE_COUNT) await this.#deleteSome(keys.slice(i, i + DELETE_COUNT));
   }
 
-  async removeLeftovers(olderThanMs: number): Promise<number> {
+  async removeLeftovers(olderThanMs: number, { isDryRun = false } = {}): Promise<readonly string[]> {
     const beforeMs = this.#clock.nowMs() - olderThanMs;
-    let removedCount = 0;
+    const found: string[] = [];
     try {
       for await (const { Key, UploadId, Initiated } of this.#uploadsUnderWay()) {
         const isOurs = Key !== undefined && isObjectKey(Key);
         if (!isOurs || !Initiated || Initiated.getTime() > beforeMs) continue;
-        await this.#client.send(new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId }));
-        removedCount += 1;
+        if (!isDryRun) {
+          await this.#client.send(new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId }));
+        }
+        found.push(Key);
       }
     } catch (error) {
       if (!isS3Error(error, "NotImplemented", "NoSuchUpload")) throw s3ErrorOf(error, this.#bucket);
     }
-    return removedCount;
+    return found;
   }
 
   async check(): Promise<void> {

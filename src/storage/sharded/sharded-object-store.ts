@@ -56,9 +56,9 @@ export class ShardedObjectStore implements ObjectStore {
     await Promise.all(this.#shards.map(({ store }) => store.delete(keys)));
   }
 
-  async removeLeftovers(olderThanMs: number): Promise<number> {
-    const counts = await Promise.all(this.#shards.map(({ store }) => store.removeLeftovers(olderThanMs)));
-    return counts.reduce((sum, count) => sum + count, 0);
+  async removeLeftovers(olderThanMs: number, options?: { readonly isDryRun?: boolean }): Promise<readonly string[]> {
+    const found = await Promise.all(this.#shards.map(({ store }) => store.removeLeftovers(olderThanMs, options)));
+    return found.flat();
   }
 
   async check(): Promise<void> {

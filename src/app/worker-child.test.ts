@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { ManualClock } from "../core/clock.ts";
+import { type Logger, silentLogger } from "../core/logger.ts";
+import { WorkerChild, type WorkerMessage } from "./worker-child.ts";
+
+/** Says when it stands and what it is told; ends with its channel, unless it is deaf. */
+const ECHO = `
+  process.on("message", (message) => process.send(message));
+  process.on("disconnect", () => process.argv.includes("deaf") || process.exit());
+  setInterval(() => {}, 1000);
+  process.send("ready");
+`;
+const LIMIT = { timeout: 60_000 };
+
+/** A WorkerChild over small processes. */
+function keep(t: TestContext, { isDeaf = false } = {}) {
+  const clock = new ManualClock();
+  const live = { isBehind: false };
+  const children: ChildProcess[] = [];
+  const delays: unknown[] = [];
+  const log: Logger = { ...silentLogger, error: ({ retryInMs }) => delays.push(retryInMs) };
+  const spawnWorker = () => {
+    const argv = ["-e", ECHO, isDeaf ? "deaf" : "hearing"];
+    const child = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    t.after(() => child.kill("SIGKILL"));
+    children.push(child);
+    return child;
+  };
+  const worker = new WorkerChild({ spawn: spawnWorker, isLiveBehind: () => live.isBehind, clock, log });
+  const newest = () => children.at(-1) ?? assert.fail("none was started");
+  const kill = async () => {
+    const child = newest();
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  };
+  return { worker, clock, live, children, delays, newest, kill };
+}
+
+test("starts one worker, however often it is asked to", LIMIT, async (t) => {
+  const { worker, children, newest } = keep(t);
+  assert.equal(worker.pid, undefined);
+  worker.start();
+  worker.start();
+  assert.equal(children.length, 1);
+  assert.equal(worker.pid, newest().pid);
+  await once(newest(), "message");
+  await worker.close();
+  assert.equal(newest().exitCode, 0);
+  worker.start();
+  assert.equal(children.length, 1);
+});
+
+test("starts it again when it dies, later each time, and soon again after a stable minute", LIMIT, async (t) => {
+  const { worker, clock, children, delays, kill } = keep(t);
+  worker.start();
+  for (const delayMs of [500, 1_000, 2_000]) {
+    const count = children.length;
+    await kill();
+    assert.equal(worker.pid, undefined);
+    clock.advance(delayMs - 1);
+    assert.equal(children.length, count);
+    clock.advance(1);
+    assert.equal(children.length, count + 1);
+  }
+  clock.advance(60_000);
+  await kill();
+  assert.deepEqual(delays, [500, 1_000, 2_000, 500]);
+});
+
+test("starts none again that died on the way to the end", LIMIT, async (t) => {
+  const { worker, clock, children, kill } = keep(t);
+  worker.start();
+  await kill();
+  await worker.close();
+  clock.advance(60_000);
+  assert.equal(children.length, 1);
+});
+
+test("tells the worker when live falls behind and when it has caught up, and a new one anew", LIMIT, async (t) => {
+  const { worker, clock, live, newest, kill } = keep(t);
+  worker.start();
+  assert.deepEqual(await once(newest(), "message"), ["ready", undefined]);
+  for (const isLiveBehind of [true, false, true]) {
+    live.isBehind = isLiveBehind;
+    clock.advance(1_000);
+    assert.deepEqual(await once(newest(), "message"), [{ isLiveBehind } satisfies WorkerMessage, undefined]);
+  }
+  await kill();
+  clock.advance(500);
+  // What is said while it starts waits for it.
+  assert.deepEqual(await once(newest(), "message"), ["ready", undefined]);
+  assert.deepEqual(await once(newest(), "message"), [{ isLiveBehind: true } satisfies WorkerMessage, undefined]);
+  await worker.close();
+});
+
+test("ends one that does not end by itself", LIMIT, async (t) => {
+  const { worker, clock, newest } = keep(t, { isDeaf: true });
+  worker.start();
+  await once(newest(), "message");
+  const closed = worker.close();
+  clock.advance(7_000);
+  await closed;
+  assert.equal(newest().signalCode, "SIGKILL");
+});

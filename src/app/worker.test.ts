@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { temporaryDirectory } from "../../test/support/databases.ts";
+import { openQueueAt } from "../../test/support/job-queues.ts";
+import type { JobHandler } from "../jobs/job-queue.ts";
+import { takeJobs } from "./worker.ts";
+
+const LIMIT = { timeout: 60_000 };
+
+test("begins no encode while live is behind, and all else", LIMIT, async (t) => {
+  const queue = await openQueueAt({ kind: "embedded", dataDir: await temporaryDirectory(t) });
+  t.after(() => queue.close());
+  let isBehind = true;
+  const done: string[] = [];
+  const handler: JobHandler = async ({ job: { kind } }) => void done.push(kind);
+  const kinds = ["video.encode", "video.audio", "video.prepare", "video.repackage", "video.delete", "video.text"];
+  const handlers = Object.fromEntries(kinds.map((kind) => [kind, handler]));
+  takeJobs({ jobs: queue, handlers, concurrency: 2, isLiveBehind: () => isBehind });
+  for (const kind of kinds) await queue.add({ kind, data: {} });
+  const untilDone = async (count: number) => {
+    while ((await queue.counts()).completed < count) await delay(20);
+  };
+  await untilDone(4);
+  assert.deepEqual(done.sort(), ["video.delete", "video.prepare", "video.repackage", "video.text"]);
+  assert.equal((await queue.counts()).waiting, 2);
+  isBehind = false;
+  await untilDone(6);
+});
