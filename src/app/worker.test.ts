@@ -27,3 +27,17 @@ test("begins no encode while live is behind, and all else", LIMIT, async (t) => 
   isBehind = false;
   await untilDone(6);
 });
+
+test("makes sound beside an encode that takes its time", LIMIT, async (t) => {
+  const queue = await openQueueAt({ kind: "embedded", dataDir: await temporaryDirectory(t) });
+  t.after(() => queue.close());
+  const { promise: sounded, resolve } = Promise.withResolvers<void>();
+  const handlers: Record<string, JobHandler> = {
+    "video.encode": () => sounded.then(() => undefined),
+    "video.audio": async () => void resolve(),
+  };
+  takeJobs({ jobs: queue, handlers, concurrency: 1, isLiveBehind: () => false });
+  await queue.add({ kind: "video.encode", data: {} });
+  await queue.add({ kind: "video.audio", data: {} });
+  await sounded;
+});

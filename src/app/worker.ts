@@ -25,6 +25,9 @@ const LIGHT_KINDS: readonly string[] = [
   "video.delete",
 ];
 const LIGHT_CONCURRENCY = 2;
+/** Sound is made in one go: behind it, the pictures of a long film would stand still. */
+const SOUND_KINDS: readonly string[] = ["video.audio"];
+const SOUND_CONCURRENCY = 1;
 
 export interface WorkerAppOptions {
   readonly config: Config;
@@ -103,11 +106,14 @@ interface TakeJobsOptions {
 /** Takes jobs of all kinds, here, until the queue is closed. */
 export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
   const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
+  const isSound = (kind: string) => SOUND_KINDS.includes(kind);
+  const accepts = () => !isLiveBehind();
   jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
+  jobs.work({ handlers: only(handlers, isSound), concurrency: SOUND_CONCURRENCY, accepts });
   jobs.work({
-    handlers: only(handlers, (kind) => !isLight(kind)),
+    handlers: only(handlers, (kind) => !isLight(kind) && !isSound(kind)),
     concurrency,
-    accepts: () => !isLiveBehind(),
+    accepts,
   });
 }
 
