@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   packaging: ["core", "media", "live"],
   database: ["core"],
   storage: ["core"],
+  cache: ["core"],
   catalog: ["core", "database"],
   jobs: ["core", "database"],
   http: ["core"],

@@ -260,13 +260,13 @@ test("names the storyboard in HLS and DASH, and serves its files", PATIENT, asyn
   const videoId = await madeOf(opened, await dawn("named.mp4", { seconds: 4, perSecond: 50 }));
   const video = await new VideoReader({ videos: opened.catalog.videos }).get(videoId);
   assert.ok(video);
-  const shown = new ShownVideo(video, () => undefined);
+  const shown = new ShownVideo(video, { videoId, onRender: () => undefined });
   assert.match(
-    shown.multivariant(undefined).text,
+    (await shown.multivariant(undefined)).text,
     /#EXT-X-IMAGE-STREAM-INF:.*RESOLUTION=192x108,URI="storyboard.m3u8"/,
   );
-  assert.match(shown.images()?.text ?? "", /LAYOUT=4x1,DURATION=1\n.*storyboard-1.jpg\n#EXT-X-ENDLIST/s);
-  assert.match(shown.mpd(undefined).text, /contentType="image".*media="storyboard-1.jpg".*value="4x1"/s);
+  assert.match((await shown.images())?.text ?? "", /LAYOUT=4x1,DURATION=1\n.*storyboard-1.jpg\n#EXT-X-ENDLIST/s);
+  assert.match((await shown.mpd(undefined)).text, /contentType="image".*media="storyboard-1.jpg".*value="4x1"/s);
   const names = [...video.files.keys()].toSorted();
   const thumbnails = ["thumbnails/1.jpg", "thumbnails/2.jpg"];
   assert.deepEqual(names, ["poster.jpg", "storyboard-1.jpg", "storyboard.json", "storyboard.vtt", ...thumbnails]);

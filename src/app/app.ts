@@ -6,6 +6,7 @@ import { BruteForceGuard } from "../access/brute-force.ts";
 import { loadSecrets } from "../access/secrets.ts";
 import { registerApi } from "../api/api.ts";
 import { HeartbeatWatch } from "../api/heartbeat-watch.ts";
+import { RedisCache } from "../cache/redis-cache.ts";
 import { Catalog } from "../catalog/catalog.ts";
 import type { StreamRepository } from "../catalog/stream-repository.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -160,12 +161,18 @@ export async function startApp(options: AppOptions): Promise<App> {
     publicUrl,
     addressOf: (req) => proxies.addressOf(req),
   });
+  const shared = sharedCache(config, clock, log);
+  building.defer(() => shared?.close());
   const storedDelivery = new StoredDelivery({
-    videos: new VideoReader({ videos }),
+    videos: new VideoReader({
+      videos,
+      shared: shared && { texts: shared.texts("video", config.cache.metadataTtlMs), log },
+    }),
     store,
     clock,
     log,
     metrics: metrics.delivery,
+    manifests: shared?.texts("manifest", config.cache.manifestTtlMs),
   });
   const deliver = (req: HttpRequest, res: HttpResponse) => delivery.handle(req, res) || storedDelivery.handle(req, res);
   metrics.follow({
@@ -285,6 +292,11 @@ export async function startApp(options: AppOptions): Promise<App> {
 function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, clock: Clock): BruteForceGuard {
   const { bruteForceWindowMs: windowMs, bruteForceBlockMs: blockMs } = times;
   return new BruteForceGuard({ clock, maxFailures: bruteForceAttempts, windowMs, blockMs });
+}
+
+/** Of another version its texts would be others: the version stands in their keys. */
+function sharedCache({ redis: { url } }: Config, clock: Clock, log: Logger): RedisCache | undefined {
+  return url === undefined ? undefined : new RedisCache({ url, prefix: `headwater:${VERSION}`, clock, log });
 }
 
 function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {

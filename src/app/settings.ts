@@ -49,7 +49,7 @@ const SETTINGS = {
   },
   redis: {
     url: redisUrl({
-      doc: "Redis server that keeps the queue of jobs, in place of a table in the database. Its `maxmemory-policy` must be `noeviction`.",
+      doc: "Redis server that keeps the queue of jobs, in place of a table in the database, and what servers share of videos that are ready. Its `maxmemory-policy` must be `noeviction`.",
     }),
   },
   jobs: {
@@ -198,6 +198,12 @@ const SETTINGS = {
     }),
     ttlMs: durationMs("5min", "1s", "24h", { doc: "How long an object is served without asking the store." }),
     segmentTtlMs: durationMs("1h", "1s", "720h", { doc: "The same for segments, which never change." }),
+    manifestTtlMs: durationMs("1h", "1s", "24h", {
+      doc: "With `redis.url`: how long playlists and MPDs of videos that are ready stay on Redis, for all servers.",
+    }),
+    metadataTtlMs: durationMs("24h", "1s", "720h", {
+      doc: "With `redis.url`: how long what the catalog says of a video that is ready stays on Redis, for all servers. Whether it has changed is asked of the catalog every time.",
+    }),
   },
   access: {
     adminToken: secret({

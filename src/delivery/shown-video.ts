@@ -1,3 +1,4 @@
+import type { VideoId } from "../core/ids.ts";
 import { CONTENT_TYPES } from "../http/content-types.ts";
 import { renderMpd } from "../packaging/dash/mpd.ts";
 import { renderIframePlaylist } from "../packaging/hls/iframe-playlist.ts";
@@ -12,6 +13,13 @@ import type { StoredTrack } from "../packaging/stored-track.ts";
 import type { DeliveryKind } from "./delivery-metrics.ts";
 import { TextBody } from "./text-body.ts";
 
+/** Playlists and MPDs that servers of one site share; whoever has such a place implements it. */
+export interface SharedManifests {
+  /** Undefined for what is not there or cannot be had now; never rejects. */
+  get(key: string): Promise<string | undefined>;
+  put(key: string, text: string): void;
+}
+
 const RENDER = { segments: renderMediaPlaylist, iframes: renderIframePlaylist } as const;
 
 interface Rendered {
@@ -20,16 +28,38 @@ interface Rendered {
   readonly body: TextBody;
 }
 
-/** A stored video that is being watched: its playlists, each rendered when it is first asked for after a change. */
+export interface ShownVideoOptions {
+  readonly videoId: VideoId;
+  readonly onRender: (kind: DeliveryKind) => void;
+  readonly manifests?: SharedManifests | undefined;
+}
+
+/** A text, at once when it is here. */
+type Text = TextBody | Promise<TextBody>;
+
+/** What is rendered under one name. */
+interface Subject {
+  readonly kind: DeliveryKind;
+  readonly name: string;
+  readonly state: string | number;
+  readonly contentType: string;
+  readonly render: () => string;
+}
+
+/**
+ * A stored video that is being watched: its playlists, each rendered when it is first asked for after a change. Those of a
+ * video that is final are shared with other servers.
+ */
 export class ShownVideo {
   readonly presentation: StoredPresentation;
-  readonly #onRender: (kind: DeliveryKind) => void;
+  readonly #options: ShownVideoOptions;
   readonly #rendered = new Map<string, Rendered>();
+  readonly #asked = new Map<string, Promise<TextBody>>();
   #video: StoredVideo;
 
-  constructor(video: StoredVideo, onRender: (kind: DeliveryKind) => void) {
+  constructor(video: StoredVideo, options: ShownVideoOptions) {
     this.#video = video;
-    this.#onRender = onRender;
+    this.#options = options;
     this.presentation = new StoredPresentation(video);
   }
 
@@ -44,52 +74,93 @@ export class ShownVideo {
   }
 
   /** `base`: where its media are, when not beside the playlist. */
-  multivariant(base: string | undefined): TextBody {
-    return this.#text("multivariant", `hls ${base ?? ""}`, this.#video.revision, CONTENT_TYPES.m3u8, () =>
-      renderMultivariantPlaylist(this.presentation, base === undefined ? {} : { base }),
-    );
+  multivariant(base: string | undefined): Text {
+    return this.#text({
+      ...{ kind: "multivariant", name: `hls ${base ?? ""}`, contentType: CONTENT_TYPES.m3u8 },
+      state: this.#video.revision,
+      render: () => renderMultivariantPlaylist(this.presentation, base === undefined ? {} : { base }),
+    });
   }
 
-  mpd(base: string | undefined): TextBody {
+  mpd(base: string | undefined): Text {
     const { revision, updatedAtMs } = this.#video;
-    return this.#text("mpd", `dash ${base ?? ""}`, revision, CONTENT_TYPES.mpd, () =>
-      renderMpd(this.presentation, { timeUrl: "", publishTimeMs: updatedAtMs, base }),
-    );
+    return this.#text({
+      ...{ kind: "mpd", name: `dash ${base ?? ""}`, contentType: CONTENT_TYPES.mpd },
+      state: revision,
+      render: () => renderMpd(this.presentation, { timeUrl: "", publishTimeMs: updatedAtMs, base }),
+    });
   }
 
   /** Of a rendition or a text; undefined when there is none. */
-  playlist(renditionId: string, form: PlaylistForm): TextBody | undefined {
+  playlist(renditionId: string, form: PlaylistForm): Text | undefined {
     const track = this.presentation.track(renditionId);
     if (track) return track.kind === "audio" && form === "iframes" ? undefined : this.#mediaPlaylist(track, form);
     const text = form === "segments" && this.#video.texts.find(({ id }) => id === renditionId);
     if (!text) return undefined;
-    return this.#text("playlist", `${form} ${renditionId}`, text.epoch, CONTENT_TYPES.m3u8, () =>
-      renderTextPlaylist(text, this.#video.durationMs),
-    );
+    return this.#text({
+      ...{ kind: "playlist", name: `${form} ${renditionId}`, contentType: CONTENT_TYPES.m3u8 },
+      state: `${text.epoch} ${this.#video.durationMs}`,
+      render: () => renderTextPlaylist(text, this.#video.durationMs),
+    });
   }
 
-  images(): TextBody | undefined {
+  images(): Text | undefined {
     const { storyboard, revision, durationMs } = this.#video;
     if (!storyboard) return undefined;
-    return this.#text("playlist", "images", revision, CONTENT_TYPES.m3u8, () =>
-      renderImagePlaylist(storyboard, durationMs),
-    );
+    return this.#text({
+      ...{ kind: "playlist", name: "images", contentType: CONTENT_TYPES.m3u8 },
+      state: revision,
+      render: () => renderImagePlaylist(storyboard, durationMs),
+    });
   }
 
-  #mediaPlaylist(track: StoredTrack, form: PlaylistForm): TextBody | undefined {
+  #mediaPlaylist(track: StoredTrack, form: PlaylistForm): Text | undefined {
     if (track.segments.length === 0) return undefined;
     const { epoch, isComplete } = track.stored;
-    const state = `${epoch} ${track.segments.length} ${isComplete}`;
-    return this.#text("playlist", `${form} ${track.id}`, state, CONTENT_TYPES.m3u8, () =>
-      RENDER[form](this.presentation, track),
-    );
+    return this.#text({
+      ...{ kind: "playlist", name: `${form} ${track.id}`, contentType: CONTENT_TYPES.m3u8 },
+      state: `${epoch} ${track.segments.length} ${isComplete} ${this.presentation.targetDurationS}`,
+      render: () => RENDER[form](this.presentation, track),
+    });
   }
 
-  #text(kind: DeliveryKind, name: string, state: string | number, contentType: string, render: () => string): TextBody {
+  #text(subject: Subject): Text {
+    const { name, state } = subject;
     const known = this.#rendered.get(name);
     if (known?.state === state) return known.body;
-    this.#onRender(kind);
-    const text = render();
+    const { manifests } = this.#options;
+    return manifests && this.#video.isFinal ? this.#share(subject, manifests) : this.#render(subject);
+  }
+
+  /** All who ask for one text wait for one answer. */
+  #share(subject: Subject, manifests: SharedManifests): Promise<TextBody> {
+    const { videoId } = this.#options;
+    const key = `${videoId}:${this.#video.revision}:${subject.name}`;
+    const asked = this.#asked.get(key);
+    if (asked) return asked;
+    const answer = this.#findOrRender(subject, key, manifests).finally(() => this.#asked.delete(key));
+    this.#asked.set(key, answer);
+    return answer;
+  }
+
+  async #findOrRender(subject: Subject, key: string, manifests: SharedManifests): Promise<TextBody> {
+    const { revision } = this.#video;
+    const found = await manifests.get(key);
+    // What has changed meanwhile is rendered as it is now, and is nobody else's.
+    if (this.#video.revision !== revision) return new TextBody(subject.render(), subject.contentType);
+    if (found !== undefined) return this.#keep(subject, found);
+    const body = this.#render(subject);
+    manifests.put(key, body.text);
+    return body;
+  }
+
+  #render(subject: Subject): TextBody {
+    this.#options.onRender(subject.kind);
+    return this.#keep(subject, subject.render());
+  }
+
+  #keep({ name, state, contentType }: Subject, text: string): TextBody {
+    const known = this.#rendered.get(name);
     // Many revisions change nothing here: the compressed forms and their tags stay.
     const body = known?.body.text === text ? known.body : new TextBody(text, contentType);
     this.#rendered.set(name, { state, body });

@@ -14,11 +14,10 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import { type Answer, answerAbsent, answerFault, answerMedia, answerText } from "./answers.ts";
 import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
 import { createMediaBody, IMMUTABLE, type MediaBody } from "./media-body.ts";
-import type { ShownVideo } from "./shown-video.ts";
+import type { SharedManifests, ShownVideo } from "./shown-video.ts";
 import { type StoredObject, StoredObjects } from "./stored-objects.ts";
 import { parseStoredPath, type StoredRoute } from "./stored-route.ts";
 import type { StoredVideos } from "./stored-videos.ts";
-import type { TextBody } from "./text-body.ts";
 import { type ShelfLimits, VideoShelf } from "./video-shelf.ts";
 
 /** Of what only its owner will change now (SI's value), and of what is still being made. */
@@ -41,6 +40,8 @@ export interface StoredDeliveryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: DeliveryMetrics;
+  /** Where servers of one site share what they have rendered of final videos. */
+  readonly manifests?: SharedManifests | undefined;
   readonly limits?: Partial<StoredDeliveryLimits>;
 }
 
@@ -60,12 +61,15 @@ export class StoredDelivery {
   #faultCount = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ videos, store, clock, log, metrics, limits = {} }: StoredDeliveryOptions) {
+  constructor({ videos, store, clock, log, metrics, manifests, limits = {} }: StoredDeliveryOptions) {
     const { maxReadCount, stallMs } = { ...DEFAULT_READ_LIMITS, ...limits };
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
-    this.#shelf = new VideoShelf({ videos, clock, log, limits, onRender: (kind) => metrics.rendered(kind) });
+    this.#shelf = new VideoShelf({
+      ...{ videos, clock, log, manifests, limits },
+      onRender: (kind) => metrics.rendered(kind),
+    });
     this.#objects = new StoredObjects({
       store,
       clock,
@@ -130,6 +134,7 @@ export class StoredDelivery {
       return answerAbsent(req, res, new DomainError("NOT_FOUND", `Video ${route.videoId} cannot be played yet`));
     }
     const text = textOf(shown, route);
+    if (text instanceof Promise) return text.then((body) => answerText(req, res, body, cacheControl));
     return text ? answerText(req, res, text, cacheControl) : answerAbsent(req, res);
   }
 
@@ -185,7 +190,7 @@ export class StoredDelivery {
   }
 }
 
-function textOf(shown: ShownVideo, route: Exclude<StoredRoute, { kind: "object" | "file" }>): TextBody | undefined {
+function textOf(shown: ShownVideo, route: Exclude<StoredRoute, { kind: "object" | "file" }>) {
   if (route.kind === "multivariant") return shown.multivariant(route.base);
   if (route.kind === "mpd") return shown.mpd(route.base);
   return route.kind === "images" ? shown.images() : shown.playlist(route.renditionId, route.form);

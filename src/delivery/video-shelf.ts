@@ -3,7 +3,7 @@ import { DomainError } from "../core/errors.ts";
 import type { VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DeliveryKind } from "./delivery-metrics.ts";
-import { ShownVideo } from "./shown-video.ts";
+import { type SharedManifests, ShownVideo } from "./shown-video.ts";
 import type { StoredVideos } from "./stored-videos.ts";
 
 /** Bounds of what watched videos may take of memory, and how old what is known of them may be. */
@@ -31,6 +31,7 @@ export interface VideoShelfOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onRender: (kind: DeliveryKind) => void;
+  readonly manifests: SharedManifests | undefined;
   readonly limits?: Partial<ShelfLimits>;
 }
 
@@ -85,12 +86,12 @@ export class VideoShelf {
   }
 
   async #refresh(videoId: VideoId, place: Place | undefined): Promise<ShownVideo | undefined> {
-    const { videos, clock, onRender, log } = this.#options;
+    const { videos, clock, onRender, manifests, log } = this.#options;
     try {
       const video = await videos.get(videoId, place?.shown.video);
       this.#remove(videoId);
       if (!video) return undefined;
-      const shown = place?.shown ?? new ShownVideo(video, onRender);
+      const shown = place?.shown ?? new ShownVideo(video, { videoId, onRender, manifests });
       if (shown.video !== video) shown.update(video);
       const { segmentCount } = shown.presentation;
       this.#put(videoId, { shown, segmentCount, checkedAtMs: clock.monotonicMs() });

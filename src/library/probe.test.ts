@@ -161,6 +161,8 @@ test("finds the length of a file whose header does not know it", PATIENT, async 
   const endless = join(directory, "endless.webm");
   await writeFile(endless, stdout);
   near((await probe(endless)).durationMs, 2000, 60);
+  const day = await make("day.mkv", `${H264} -c:a aac -output_ts_offset 86400.5`);
+  near((await probe(day)).durationMs, 2000, 60);
 });
 
 test("takes a Matroska file that is cut as far as it goes, and says so", PATIENT, async () => {

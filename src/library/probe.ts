@@ -33,7 +33,7 @@ export async function probeSource({ input, file }: ProbedSource, options: Ffprob
   if (report.streams.length > MOST_STREAMS) {
     throw new DomainError("NOT_MEDIA", `the file has more than ${MOST_STREAMS} streams`);
   }
-  const scannedEndMs = needsScan(extent, report) ? await scanEndMs(input, container, options) : undefined;
+  const scannedEndMs = needsScan(container, extent, report) ? await scanEndMs(input, container, options) : undefined;
   return describeMedia({ container, sizeBytes: file.sizeBytes, isCut: extent.isCut, report, scannedEndMs });
 }
 
@@ -90,8 +90,15 @@ function parseReport(text: string): ProbeReport {
   }
 }
 
-function needsScan({ isCut, isOpenEnded }: ContainerExtent, { format, streams }: ProbeReport): boolean {
-  return streams.length > 0 && (isCut || isOpenEnded || !format.duration);
+/** A clock of Matroska that begins so late was going when the file was begun. */
+const LATE_START_S = 1;
+
+/** Matroska's lengths are counted from zero by some programs (ffmpeg), from the first frame by others (mkvmerge). */
+function needsScan(container: Container, { isCut, isOpenEnded }: ContainerExtent, report: ProbeReport): boolean {
+  const { format, streams } = report;
+  const isAmbiguous =
+    (container === "matroska" || container === "webm") && Math.abs(format.start_time ?? 0) > LATE_START_S;
+  return streams.length > 0 && (isCut || isOpenEnded || isAmbiguous || !format.duration);
 }
 
 const LONGEST_LINE = 1_000;

@@ -1,16 +1,26 @@
-import type { VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { VideoId } from "../core/ids.ts";
+import type { Logger } from "../core/logger.ts";
 import type { StoredRendition, StoredText, StoredVideo } from "../packaging/stored-rendition.ts";
 import { storyboardOf } from "./artifacts/storyboard.ts";
 import { storedRendition } from "./rendition-json.ts";
+import { readStoredVideo, writeStoredVideo } from "./stored-video-text.ts";
 import type { VideoPlan } from "./video-plan.ts";
 import { committedOf, isUnsettled, type PlannedRendition, readState, type VideoState } from "./video-records.ts";
 import { isPlayable } from "./video-steps.ts";
 import { textKey } from "./video-work.ts";
 
+/** What was read of videos that are final, shared by the servers of one site; whoever has such a place implements it. */
+export interface SharedVideos {
+  /** Undefined for what is not there or cannot be had now; never rejects. */
+  get(key: string): Promise<string | undefined>;
+  put(key: string, text: string): void;
+}
+
 export interface VideoReaderOptions {
   readonly videos: Pick<VideoRepository, "get" | "renditions" | "committedChunks" | "chunks" | "artifacts">;
+  readonly shared?: { readonly texts: SharedVideos; readonly log: Logger } | undefined;
 }
 
 /** A segment of a copy ends at a key frame, which may come so long after its target. */
@@ -26,9 +36,34 @@ export class VideoReader {
 
   /** Undefined when there is no such video. `known` is given back as it is while nothing has changed. */
   async get(videoId: VideoId, known?: StoredVideo): Promise<StoredVideo | undefined> {
-    const { videos } = this.#options;
-    const video = await videos.get(videoId);
+    const video = await this.#options.videos.get(videoId);
     if (!video || video.revision === known?.revision) return video && known;
+    const { shared } = this.#options;
+    return shared && isFinal(video) ? this.#share(video, known, shared) : this.#read(video, known);
+  }
+
+  async #share(
+    video: VideoRecord,
+    known: StoredVideo | undefined,
+    { texts, log }: NonNullable<VideoReaderOptions["shared"]>,
+  ): Promise<StoredVideo> {
+    const key = `${video.videoId}:${video.revision}`;
+    const found = await texts.get(key);
+    try {
+      if (found !== undefined) return readStoredVideo(found);
+    } catch (err) {
+      log.warn({ err, key }, "what is shared of a video cannot be read, and is passed over");
+    }
+    const read = await this.#read(video, known);
+    // What changed while it was read is of no one revision.
+    const isSame = (await this.#options.videos.get(video.videoId))?.revision === video.revision;
+    if (isSame) texts.put(key, writeStoredVideo(read));
+    return read;
+  }
+
+  async #read(video: VideoRecord, known: StoredVideo | undefined): Promise<StoredVideo> {
+    const { videos } = this.#options;
+    const { videoId } = video;
     const records = await videos.renditions(videoId);
     const [committed, artifacts] = await Promise.all([videos.committedChunks(videoId), videos.artifacts(videoId)]);
     const state = readState(video, records, committed);
@@ -37,7 +72,7 @@ export class VideoReader {
       revision: video.revision,
       updatedAtMs: video.updatedAtMs,
       isPlayable: isPlayable(state),
-      isFinal: video.status === "ready" || video.status === "errored",
+      isFinal: isFinal(video),
       durationMs: video.durationMs ?? 0,
       ...targetsOf(state.plan, renditions),
       renditions,
@@ -84,6 +119,10 @@ export class VideoReader {
     const sizeBytes = Number(chunk.segments[0]?.bytes ?? 0);
     return { id: renditionId, epoch, language, label, isForced, key: textKey(chunk.keyPrefix), sizeBytes };
   }
+}
+
+function isFinal({ status }: VideoRecord): boolean {
+  return status === "ready" || status === "errored";
 }
 
 /** A rendition that was given up is shown as far as it goes only while there is nothing better of its kind. */

@@ -37,10 +37,14 @@ export function readMultivariantPlaylist(text: string): MultivariantPlaylist {
   };
 }
 
-/** URIs of all media playlists that the multivariant playlist names. */
+/** URIs of all playlists of video and audio that the multivariant playlist names. */
 export function mediaPlaylistUris({ variants, media }: MultivariantPlaylist): string[] {
-  const alternatives = media.map((attributes) => unquoted(attributes.get("URI"))).filter((uri) => uri !== undefined);
+  const alternatives = urisOf(media.filter((attributes) => attributes.get("TYPE") !== "SUBTITLES"));
   return [...new Set([...variants.map(({ uri }) => uri), ...alternatives])];
+}
+
+function urisOf(media: readonly Attributes[]): string[] {
+  return media.map((attributes) => unquoted(attributes.get("URI"))).filter((uri) => uri !== undefined);
 }
 
 /** Media playlists of the audio that can be played beside `variant`. */
