@@ -4,7 +4,9 @@ import { cleanUp } from "./app/clean-up-command.ts";
 import type { Command } from "./app/command.ts";
 import { loadConfig } from "./app/config.ts";
 import { renderHelp } from "./app/config-docs.ts";
+import type { Config } from "./app/settings.ts";
 import { workerChannel } from "./app/worker-channel.ts";
+import type { WorkerMetrics } from "./app/worker-metrics.ts";
 import { DomainError } from "./core/errors.ts";
 import { openLog } from "./observe/log.ts";
 
@@ -72,15 +74,24 @@ async function runWorker(argv: readonly string[]): Promise<void> {
   if (channel) for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
   const { config, log } = await prepare(argv);
   const { startWorker } = await import("./app/worker.ts");
+  const metrics = channel ? undefined : await countWork(config);
   const worker = await startWorker({
     config,
     log: log.logger.child({ process: "worker" }),
     searchPath: process.env.PATH ?? "",
     isLiveBehind: () => channel?.isLiveBehind() ?? false,
+    onJobEnd: (end) => (channel ?? metrics)?.onJobEnd(end),
   });
   await stopping;
   await worker.close();
+  await metrics?.close();
   log.close();
+}
+
+/** A worker of its own is asked for its figures itself. */
+async function countWork({ server, jobs }: Config): Promise<WorkerMetrics> {
+  const { WorkerMetrics } = await import("./app/worker-metrics.ts");
+  return WorkerMetrics.open({ host: server.host, port: jobs.metricsPort });
 }
 
 async function prepare(argv: readonly string[]) {

@@ -34,6 +34,7 @@ import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { claimDataDir } from "./data-dir.ts";
+import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openLibrary } from "./open-library.ts";
@@ -97,7 +98,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   const catalog = await Catalog.on(database, clock);
   const { streams } = catalog;
   const isLiveBehind = () => channels.encoderBehindMs > LIVE_BEHIND_MS;
-  const worker = new WorkerChild({ spawn: spawnWorker, isLiveBehind, clock, log });
+  const metrics = new Metrics({ version: VERSION, clock });
+  const onJobEnd: OnJobEnd = ({ seconds, ...labels }) => metrics.videos.jobSeconds.observe(labels, seconds);
+  const worker = new WorkerChild({ spawn: spawnWorker, isLiveBehind, onJobEnd, clock, log });
   // What is in the memory of this process no other one can work on.
   const worksHere = config.jobs.worker && config.storage.backend === "memory";
   const ensureWorker = () => {
@@ -114,7 +117,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   ]);
 
   const proxies = new TrustedProxies(config.http.trustedProxies);
-  const metrics = new Metrics({ version: VERSION, clock });
   const program: FfmpegProgram = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: ENCODER_NICENESS };
   const { videos } = catalog;
   const library = openLibrary({
@@ -267,7 +269,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   await resumePatterns(channels, patterns, log);
   library.start();
   building.defer(() => library.close());
-  const { handlers } = library;
+  const handlers = tellEnds(library.handlers, onJobEnd, clock);
   if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeConcurrency(config), isLiveBehind });
   else if (await mayHaveWork(config, jobs)) ensureWorker();
 

@@ -66,6 +66,9 @@ const SETTINGS = {
     retentionCount: count(1000, 0, 100_000, {
       doc: "Jobs of each end (completed, failed, cancelled) that are kept at most.",
     }),
+    metricsPort: count(0, 0, 65_535, {
+      doc: "Port at which a worker of its own answers `/metrics` and `/healthz`; 0 is none. What the server's own worker does is in the server's metrics.",
+    }),
   },
   http: {
     port: port(8080, { doc: "Port of studio, API and media." }),

@@ -11,7 +11,7 @@ const ECHO = `
   process.on("message", (message) => process.send(message));
   process.on("disconnect", () => process.argv.includes("deaf") || process.exit());
   setInterval(() => {}, 1000);
-  process.send("ready");
+  process.send({ ended: { kind: "standing", outcome: "completed", seconds: 2 } });
 `;
 const LIMIT = { timeout: 60_000 };
 
@@ -21,6 +21,7 @@ function keep(t: TestContext, { isDeaf = false } = {}) {
   const live = { isBehind: false };
   const children: ChildProcess[] = [];
   const delays: unknown[] = [];
+  const ends: unknown[] = [];
   const log: Logger = { ...silentLogger, error: ({ retryInMs }) => delays.push(retryInMs) };
   const spawnWorker = () => {
     const argv = ["-e", ECHO, isDeaf ? "deaf" : "hearing"];
@@ -29,14 +30,20 @@ function keep(t: TestContext, { isDeaf = false } = {}) {
     children.push(child);
     return child;
   };
-  const worker = new WorkerChild({ spawn: spawnWorker, isLiveBehind: () => live.isBehind, clock, log });
+  const worker = new WorkerChild({
+    spawn: spawnWorker,
+    isLiveBehind: () => live.isBehind,
+    onJobEnd: (end) => ends.push(end),
+    clock,
+    log,
+  });
   const newest = () => children.at(-1) ?? assert.fail("none was started");
   const kill = async () => {
     const child = newest();
     child.kill("SIGKILL");
     await once(child, "exit");
   };
-  return { worker, clock, live, children, delays, newest, kill };
+  return { worker, clock, live, children, delays, ends, newest, kill };
 }
 
 test("starts one worker, however often it is asked to", LIMIT, async (t) => {
@@ -51,6 +58,14 @@ test("starts one worker, however often it is asked to", LIMIT, async (t) => {
   assert.equal(newest().exitCode, 0);
   worker.start();
   assert.equal(children.length, 1);
+});
+
+test("hears what the worker is done with", LIMIT, async (t) => {
+  const { worker, ends, newest } = keep(t);
+  worker.start();
+  await once(newest(), "message");
+  assert.deepEqual(ends, [{ kind: "standing", outcome: "completed", seconds: 2 }]);
+  await worker.close();
 });
 
 test("starts it again when it dies, later each time, and soon again after a stable minute", LIMIT, async (t) => {
@@ -82,7 +97,7 @@ test("starts none again that died on the way to the end", LIMIT, async (t) => {
 test("tells the worker when live falls behind and when it has caught up, and a new one anew", LIMIT, async (t) => {
   const { worker, clock, live, newest, kill } = keep(t);
   worker.start();
-  assert.deepEqual(await once(newest(), "message"), ["ready", undefined]);
+  await once(newest(), "message");
   for (const isLiveBehind of [true, false, true]) {
     live.isBehind = isLiveBehind;
     clock.advance(1_000);
@@ -91,7 +106,7 @@ test("tells the worker when live falls behind and when it has caught up, and a n
   await kill();
   clock.advance(500);
   // What is said while it starts waits for it.
-  assert.deepEqual(await once(newest(), "message"), ["ready", undefined]);
+  await once(newest(), "message");
   assert.deepEqual(await once(newest(), "message"), [{ isLiveBehind: true } satisfies WorkerMessage, undefined]);
   await worker.close();
 });

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { BackOff } from "../encode/back-off.ts";
+import type { JobEnd, OnJobEnd } from "./job-ends.ts";
 
 /** How often the live encoders are looked at. */
 const LOOK_EVERY_MS = 1_000;
@@ -14,10 +15,16 @@ export interface WorkerMessage {
   readonly isLiveBehind: boolean;
 }
 
+/** What the worker tells its server. */
+export interface WorkerReport {
+  readonly ended: JobEnd;
+}
+
 export interface WorkerChildOptions {
   /** Starts a worker with a channel to this process, at whose end it ends. */
   readonly spawn: () => ChildProcess;
   readonly isLiveBehind: () => boolean;
+  readonly onJobEnd: OnJobEnd;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -66,10 +73,11 @@ export class WorkerChild {
   }
 
   #run(): void {
-    const { spawn, clock, log } = this.#options;
+    const { spawn, onJobEnd, clock, log } = this.#options;
     const startedAtMs = clock.monotonicMs();
     const child = spawn();
     this.#child = child;
+    child.on("message", ({ ended }: WorkerReport) => onJobEnd(ended));
     log.info({ pid: child.pid }, "worker process started");
     this.#exited = new Promise((resolve) => {
       const end = (reason: unknown) => {

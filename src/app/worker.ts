@@ -7,6 +7,7 @@ import { Database } from "../database/database.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { makeDataDir } from "./data-dir.ts";
+import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openLibrary } from "./open-library.ts";
@@ -36,6 +37,7 @@ export interface WorkerAppOptions {
   readonly searchPath: string;
   /** Live encoders of this machine cannot keep up: no further encode is begun. */
   readonly isLiveBehind: () => boolean;
+  readonly onJobEnd: OnJobEnd;
   readonly clock?: Clock;
 }
 
@@ -47,7 +49,7 @@ export interface WorkerApp {
 
 /** Starts a worker. Throws DomainError when database, queue, store or ffmpeg cannot be had, and leaves nothing behind then. */
 export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp> {
-  const { config, log, searchPath, isLiveBehind, clock = systemClock } = options;
+  const { config, log, searchPath, isLiveBehind, onJobEnd, clock = systemClock } = options;
   if (config.storage.backend === "memory") {
     throw new DomainError("INVALID_CONFIG", "storage.backend = memory: no other process can work on what a server has");
   }
@@ -78,7 +80,7 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
   const ffprobePath = await findFfprobe(ffmpeg.path, searchPath);
   const { videos } = catalog;
   const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, coreCount, clock, log });
-  const { handlers } = library;
+  const handlers = tellEnds(library.handlers, onJobEnd, clock);
   takeJobs({ jobs, handlers, concurrency, isLiveBehind });
   log.info({ kinds: Object.keys(handlers), concurrency }, "worker started");
 

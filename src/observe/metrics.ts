@@ -19,6 +19,8 @@ const FOLLOWED = {
   activeJobs: ["streaming_service_active_transcoding_jobs", "Jobs that workers have in hand"],
 } as const;
 
+/** Jobs of videos: from a deletion to a whole track of sound. */
+const JOB_SECONDS = [0.5, 1, 2, 5, 10, 30, 60, 300, 1800];
 /** API answers: from a lookup to an encoder that has to be asked. */
 const HTTP_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
 
@@ -54,6 +56,13 @@ export class Metrics {
 
   readonly videos = {
     uploads: this.#counter("streaming_service_videos_uploaded_total", "Videos taken in"),
+    jobSeconds: new Histogram({
+      name: "streaming_service_transcoding_duration_seconds",
+      help: "Time that attempts at jobs took here",
+      labelNames: ["kind", "outcome"],
+      buckets: JOB_SECONDS,
+      registers: this.#registers,
+    }),
   };
 
   readonly delivery = new DeliveryCounts(this.#registers);
