@@ -14,6 +14,7 @@ import { HttpServer } from "../http/server.ts";
 import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
 import { Library } from "../library/library.ts";
 import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
+import { ResumableUploads } from "../upload/resumable-uploads.ts";
 import { UploadReceiver } from "../upload/upload-receiver.ts";
 import { UploadSlots } from "../upload/upload-slots.ts";
 import { registerApi } from "./api.ts";
@@ -80,6 +81,19 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   const stored = libraryOver({ catalog, jobs, store, clock });
   const limits = { maxSizeBytes: 1_000_000, idleTimeoutMs: 60_000, timeLimitMs: 3_600_000 };
   const receiver = new UploadReceiver({ store, intake: stored, limits, log: silentLogger });
+  const resumable = await ResumableUploads.open({
+    ...{
+      directory: join(dataDir, "uploads"),
+      store,
+      adopt: undefined,
+      intake: stored,
+      limits,
+      clock,
+      log: silentLogger,
+    },
+    sizeOfTaken: async (videoId) => (await catalog.videos.get(videoId))?.source?.sizeBytes,
+    ...{ maxCount: 2, lifetimeMs: 3_600_000 },
+  });
   const running = new ScriptedBroadcasts();
   const checks: ReadinessCheck[] = [{ name: "ffmpeg", isReady: true, detail: "5.1" }];
   const { publicUrl } = changes;
@@ -91,7 +105,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     running,
     videos: catalog.videos,
     stored,
-    uploads: { receiver, slots: new UploadSlots(2) },
+    uploads: { receiver, resumable, slots: new UploadSlots(2) },
     jobs,
     addressOf: ({ socket }) => socket.remoteAddress ?? "",
     hasOpenOperations: true,
@@ -117,6 +131,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
   const { port } = await http.start();
   t.after(async () => {
     await http.close();
+    await resumable.close();
     await jobs.close();
     await database.close();
     await rm(dataDir, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import { logRequests } from "./request-log.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { streamRoutes } from "./stream-routes.ts";
+import { resumableUploadRoutes } from "./upload-resumable-routes.ts";
 import { uploadRoutes } from "./upload-routes.ts";
 import { validateWithZod } from "./validation.ts";
 import { videoRoutes } from "./video-routes.ts";
@@ -37,6 +38,7 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
       jobRoutes(scope, dependencies);
       serverRoutes(scope, dependencies);
     });
+    await api.register(async (scope) => resumableUploadRoutes(scope, dependencies));
     sessionRoutes(api, dependencies);
     await api.register(async (scope) => playbackRoutes(scope, dependencies));
     operationRoutes(api, dependencies);

@@ -5,6 +5,7 @@ import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { JobQueue } from "../jobs/job-queue.ts";
+import type { ResumableUploads } from "../upload/resumable-uploads.ts";
 import type { UploadReceiver } from "../upload/upload-receiver.ts";
 import type { UploadSlots } from "../upload/upload-slots.ts";
 import type { RunningStreams } from "./running-streams.ts";
@@ -17,7 +18,11 @@ export interface ApiDependencies {
   readonly running: RunningStreams;
   readonly videos: Pick<VideoRepository, "get" | "list" | "describe" | "renditions" | "artifacts">;
   readonly stored: StoredVideos;
-  readonly uploads: { readonly receiver: UploadReceiver; readonly slots: UploadSlots };
+  readonly uploads: {
+    readonly receiver: UploadReceiver;
+    readonly resumable: ResumableUploads;
+    readonly slots: UploadSlots;
+  };
   readonly jobs: Pick<JobQueue, "get" | "list" | "cancel">;
   readonly admin: AdminAccess;
   readonly clock: Clock;

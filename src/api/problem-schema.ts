@@ -30,6 +30,7 @@ const MEANINGS = {
   403: "Refused: another site sent the request",
   404: "There is no such thing",
   409: "It is in conflict with what exists",
+  412: "The protocol's version is another",
   413: "The body is too large",
   415: "The body is of another type",
   422: "The body has a bad value or an unknown field",

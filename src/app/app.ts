@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { AdminAccess } from "../access/admin.ts";
 import { BruteForceGuard } from "../access/brute-force.ts";
 import { loadSecrets } from "../access/secrets.ts";
@@ -28,6 +28,7 @@ import type { JobQueue } from "../jobs/job-queue.ts";
 import { VideoReader } from "../library/video-reader.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
+import { ResumableUploads } from "../upload/resumable-uploads.ts";
 import { UploadReceiver } from "../upload/upload-receiver.ts";
 import { UploadSlots } from "../upload/upload-slots.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
@@ -109,7 +110,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
   building.defer(() => jobs.close());
   building.defer(() => worker.close());
-  const { store } = await openObjectStore({ config, clock, log });
+  const { store, files } = await openObjectStore({ config, clock, log });
   building.defer(() => store.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
@@ -133,6 +134,19 @@ export async function startApp(options: AppOptions): Promise<App> {
   });
   const receiver = new UploadReceiver({ store, intake: library, limits: config.upload, log });
   building.defer(() => receiver.close());
+  const resumable = await ResumableUploads.open({
+    directory: resolve(dataDir, config.upload.directory),
+    store,
+    adopt: files && ((key, path) => files.adopt(key, path)),
+    intake: library,
+    sizeOfTaken: async (videoId) => (await videos.get(videoId))?.source?.sizeBytes,
+    limits: config.upload,
+    maxCount: config.upload.maxUnfinished,
+    lifetimeMs: config.upload.unfinishedLifetimeMs,
+    clock,
+    log,
+  });
+  building.defer(() => resumable.close());
   const stills = new Stills({ program, clock, logger: log });
   const channels = new Channels({
     streams,
@@ -218,7 +232,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     running: channels,
     videos,
     stored: library,
-    uploads: { receiver, slots: new UploadSlots(config.upload.maxConcurrent) },
+    uploads: { receiver, resumable, slots: new UploadSlots(config.upload.maxConcurrent) },
     jobs,
     admin,
     clock,

@@ -170,7 +170,14 @@ const SETTINGS = {
       doc: "An upload that brings no byte for so long is cut off; one that is resumable can go on later.",
     }),
     timeLimitMs: durationMs("24h", "1min", "168h", {
-      doc: "Longest time that a file may take to arrive, however steadily it does.",
+      doc: "Longest time that one connection may take to bring a file, however steadily it does.",
+    }),
+    directory: text("uploads", {
+      doc: "Where resumable uploads lie until they are whole; from the data directory when it does not begin with `/`. On the file system of `storage.directory` they are moved there at the end, else copied.",
+    }),
+    maxUnfinished: count(100, 1, 100_000, { doc: "Resumable uploads that may be unfinished at once; more get 429." }),
+    unfinishedLifetimeMs: durationMs("24h", "1min", "720h", {
+      doc: "How long a resumable upload that has stopped can go on; then it is deleted.",
     }),
   },
   storage: {

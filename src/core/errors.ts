@@ -29,6 +29,7 @@ export const ERRORS = {
   PICTURE_TOO_LARGE: { category: "invalid", title: "The picture is larger than configured" },
   UPLOAD_TOO_LARGE: { category: "invalid", title: "The upload is larger than configured" },
   UPLOAD_INCOMPLETE: { category: "invalid", title: "The upload ended before all of it was there" },
+  UPLOAD_CONFLICT: { category: "conflict", title: "The piece does not begin where the upload stands" },
   VIDEO_CONFLICT: { category: "conflict", title: "The video is in a state that does not allow this" },
   VIDEO_CANCELLED: { category: "conflict", title: "The making of the video was stopped" },
   STORAGE_FULL: { category: "unavailable", title: "There is no space left for media" },

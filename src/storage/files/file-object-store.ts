@@ -72,6 +72,27 @@ export class FileObjectStore implements ObjectStore {
     }
   }
 
+  /**
+   * Makes a whole file of this machine an object without copying it: it is moved, or stays as it was when this answers false,
+   * because it lies on another file system. On disk, and as young as if it had just been put, when it resolves.
+   */
+  async adopt(key: string, path: string): Promise<boolean> {
+    const file = await onDisk(open(path, "r+"));
+    try {
+      const nowS = this.#clock.nowMs() / 1000;
+      await onDisk(file.utimes(nowS, nowS));
+      await onDisk(file.sync());
+    } finally {
+      await file.close();
+    }
+    try {
+      return await this.#publish(path, this.pathOf(key), false);
+    } catch (error) {
+      if (error instanceof DomainError && codeOf(error.cause) === "EXDEV") return false;
+      throw error;
+    }
+  }
+
   async get(key: string, { range, signal }: GetOptions = {}): Promise<ObjectBody | undefined> {
     const path = this.localPath(key);
     signal?.throwIfAborted();

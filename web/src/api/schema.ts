@@ -99,6 +99,7 @@ export interface Problem {
     | "PICTURE_TOO_LARGE"
     | "UPLOAD_TOO_LARGE"
     | "UPLOAD_INCOMPLETE"
+    | "UPLOAD_CONFLICT"
     | "VIDEO_CONFLICT"
     | "VIDEO_CANCELLED"
     | "STORAGE_FULL"

@@ -177,6 +177,7 @@ class Sending {
       metadata: { filename: name, filetype: type, title: titleOf(name) },
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
+      onShouldRetry: ({ originalResponse }) => canPass(originalResponse?.getStatus()),
       onProgress: (sentBytes) => this.#progress(sentBytes),
       onSuccess: () => this.#become("sent"),
       onError: (error) => {
@@ -213,6 +214,11 @@ class Sending {
 export function titleOf(fileName: string): string {
   const bare = fileName.replace(/\.[A-Za-z0-9]{1,5}$/, "");
   return bare.replaceAll("_", " ").trim() || fileName;
+}
+
+/** No answer, a fault of the server, a conflict over how far it is, or too many uploads at once: that may be over in a moment. */
+function canPass(status = 500): boolean {
+  return status >= 500 || [409, 423, 429].includes(status);
 }
 
 /** The sentence of a problem body, when the server sent one. */
