@@ -85,7 +85,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     ...{
       directory: join(dataDir, "uploads"),
       store,
-      adopt: undefined,
+
       intake: stored,
       limits,
       clock,

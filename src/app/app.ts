@@ -110,7 +110,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const jobs = await openJobQueue({ config, database, clock, log, onAdd: ensureWorker });
   building.defer(() => jobs.close());
   building.defer(() => worker.close());
-  const { store, files } = await openObjectStore({ config, clock, log });
+  const { store } = await openObjectStore({ config, clock, log });
   building.defer(() => store.close());
   const [secrets, ffmpeg] = await Promise.all([
     loadSecrets({ dataDir, adminToken: config.access.adminToken }),
@@ -137,7 +137,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   const resumable = await ResumableUploads.open({
     directory: resolve(dataDir, config.upload.directory),
     store,
-    adopt: files && ((key, path) => files.adopt(key, path)),
     intake: library,
     sizeOfTaken: async (videoId) => (await videos.get(videoId))?.source?.sizeBytes,
     limits: config.upload,

@@ -59,6 +59,11 @@ export interface ObjectStore {
   removeLeftovers(olderThanMs: number, options?: { readonly isDryRun?: boolean }): Promise<readonly string[]>;
   /** Where a store on this machine's disk keeps the object, whether or not it is there: a file that is only read. Undefined elsewhere. */
   localPath?(key: string): string | undefined;
+  /**
+   * Makes a whole file of this machine an object without copying it: it is moved. On disk, and as young as if it had just been
+   * put, when it resolves with true; nothing was done when it is false, or the store has no such thing.
+   */
+  adopt?(key: string, path: string): Promise<boolean>;
   /** Resolves when objects can be put and read; throws why not. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -10,6 +10,8 @@ import { newVideoId, type VideoId } from "../core/ids.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { FinishedUpload, TakenVideo } from "../library/library.ts";
 import { FileObjectStore } from "../storage/files/file-object-store.ts";
+import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
 import { ResumableUploads, type ResumableUploadsOptions } from "./resumable-uploads.ts";
 
 const HOUR_MS = 3_600_000;
@@ -25,7 +27,6 @@ async function openUploads(t: TestContext, changes: Partial<ResumableUploadsOpti
   const options: ResumableUploadsOptions = {
     directory: join(root, "uploads"),
     store,
-    adopt: (key, path) => store.adopt(key, path),
     intake: {
       newUpload: () => {
         const videoId = newVideoId();
@@ -69,7 +70,7 @@ async function* brokenAfter(bytes: Uint8Array) {
   throw new DomainError("UPLOAD_INCOMPLETE", "the connection broke");
 }
 
-async function contentOf(store: FileObjectStore, { key }: FinishedUpload): Promise<Buffer> {
+async function contentOf(store: ObjectStore, { key }: FinishedUpload): Promise<Buffer> {
   const object = await store.get(key);
   assert.ok(object);
   return Buffer.concat(await Array.fromAsync(object.body));
@@ -99,11 +100,12 @@ test("goes on where a connection broke, and where a server ended", async (t) => 
 });
 
 test("copies the file where it cannot be moved", async (t) => {
-  const { uploads, store, taken, directory } = await openUploads(t, { adopt: async () => false });
+  const memory = new MemoryObjectStore();
+  const { uploads, taken, directory } = await openUploads(t, { store: memory });
   const bytes = randomBytes(100_000);
   const videoId = await uploads.create(film(bytes.byteLength));
   await uploads.append(videoId, 0, pieces(bytes));
-  assert.ok(taken[0] && bytes.equals(await contentOf(store, taken[0])));
+  assert.ok(taken[0] && bytes.equals(await contentOf(memory, taken[0])));
   assert.deepEqual(await readdir(directory), []);
 });
 

@@ -16,9 +16,7 @@ const SWEEP_INTERVAL_MS = 10 * 60_000;
 export interface ResumableUploadsOptions {
   /** Made when it is missing; belongs to this server alone. */
   readonly directory: string;
-  readonly store: Pick<ObjectStore, "put">;
-  /** Makes a file of this machine an object without copying it; false when it cannot. Absent where no store could. */
-  readonly adopt: ((key: string, path: string) => Promise<boolean>) | undefined;
+  readonly store: Pick<ObjectStore, "put" | "adopt">;
   readonly intake: VideoIntake;
   /** How large the original of a video is that was taken already. */
   readonly sizeOfTaken: (videoId: VideoId) => Promise<number | undefined>;
@@ -232,10 +230,10 @@ export class ResumableUploads {
 
   /** Nothing is left to do when the file is gone: it has been moved by an attempt that failed later. */
   async #store(videoId: VideoId, key: string): Promise<void> {
-    const { adopt, store } = this.#options;
+    const { store } = this.#options;
     const path = this.#files.pathOf(videoId);
     if (!(await this.#files.hasBytes(videoId))) return;
-    if (await adopt?.(key, path)) return;
+    if (await store.adopt?.(key, path)) return;
     await store.put(key, createReadStream(path));
     await this.#files.removeBytes(videoId);
   }

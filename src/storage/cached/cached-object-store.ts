@@ -111,6 +111,14 @@ export class CachedObjectStore implements ObjectStore {
     return this.#store.localPath?.(key);
   }
 
+  async adopt(key: string, path: string): Promise<boolean> {
+    try {
+      return (await this.#store.adopt?.(key, path)) ?? false;
+    } finally {
+      this.#forget(key);
+    }
+  }
+
   check(): Promise<void> {
     return this.#store.check();
   }

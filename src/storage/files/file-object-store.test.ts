@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { ManualClock } from "../../core/clock.ts";
@@ -25,6 +25,31 @@ test("files: are named by their keys", async (t) => {
   assert.equal(store.localPath("videos/a/source/original"), join(directory, "videos/a/source/original"));
   assert.equal(await readFile(store.localPath("videos/a/source/original"), "utf8"), "film");
 });
+
+test("files: take a file over where it can be moved, and leave it where it cannot", async (t) => {
+  const { store, directory } = await openStore(t);
+  const path = join(directory, "..", `${basename(directory)}-film`);
+  t.after(() => rm(path, { force: true }));
+  await writeFile(path, "film");
+  const longAgoS = Date.now() / 1000 - 7200;
+  await utimes(path, longAgoS, longAgoS);
+  assert.equal(await store.adopt("videos/a/original", path), true);
+  assert.equal((await bytesOf(await got(store.get("videos/a/original")))).toString(), "film");
+  assert.ok(Date.now() - ((await store.head("videos/a/original"))?.modifiedAtMs ?? 0) < 3_600_000);
+  await assert.rejects(store.adopt("videos/b/original", path), { code: "UNAVAILABLE" });
+  if (!(await isElsewhere("/dev/shm", directory))) return;
+  const far = await mkdtemp("/dev/shm/headwater-objects-");
+  t.after(() => rm(far, { recursive: true }));
+  await writeFile(join(far, "film"), "film");
+  assert.equal(await store.adopt("videos/c/original", join(far, "film")), false);
+  assert.equal(await readFile(join(far, "film"), "utf8"), "film");
+});
+
+/** Whether these are directories of two file systems. */
+async function isElsewhere(path: string, other: string): Promise<boolean> {
+  const [one, two] = await Promise.all([path, other].map((each) => stat(each).catch(() => undefined)));
+  return one !== undefined && two !== undefined && one.dev !== two.dev;
+}
 
 test("files: keep no directory that has become empty, and none that has not", async (t) => {
   const { store, directory } = await openStore(t);

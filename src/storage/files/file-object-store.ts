@@ -72,10 +72,7 @@ export class FileObjectStore implements ObjectStore {
     }
   }
 
-  /**
-   * Makes a whole file of this machine an object without copying it: it is moved, or stays as it was when this answers false,
-   * because it lies on another file system. On disk, and as young as if it had just been put, when it resolves.
-   */
+  /** False for a file that lies on another file system. */
   async adopt(key: string, path: string): Promise<boolean> {
     const file = await onDisk(open(path, "r+"));
     try {
@@ -86,7 +83,7 @@ export class FileObjectStore implements ObjectStore {
       await file.close();
     }
     try {
-      return await this.#publish(path, this.pathOf(key), false);
+      return await this.#publish(path, this.localPath(key), false);
     } catch (error) {
       if (error instanceof DomainError && codeOf(error.cause) === "EXDEV") return false;
       throw error;
