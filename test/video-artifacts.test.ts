@@ -9,8 +9,16 @@ import { ShownVideo } from "../src/delivery/shown-video.ts";
 import type { JobHandler } from "../src/jobs/job-queue.ts";
 import { thumbnailsOf } from "../src/library/artifacts/stills.ts";
 import { VideoReader } from "../src/library/video-reader.ts";
+import type { StoredVideo } from "../src/packaging/stored-rendition.ts";
 import { TestLibrary } from "./support/libraries.ts";
-import { probeFile, readObject, sourceDirectory, writeSource } from "./support/source-files.ts";
+import {
+  decodeErrors,
+  frameTimes,
+  probeFile,
+  readObject,
+  sourceDirectory,
+  writeSource,
+} from "./support/source-files.ts";
 
 const execute = promisify(execFile);
 const directory = await sourceDirectory();
@@ -270,4 +278,96 @@ test("names the storyboard in HLS and DASH, and serves its files", PATIENT, asyn
   const names = [...video.files.keys()].toSorted();
   const thumbnails = ["thumbnails/1.jpg", "thumbnails/2.jpg"];
   assert.deepEqual(names, ["poster.jpg", "storyboard-1.jpg", "storyboard.json", "storyboard.vtt", ...thumbnails]);
+});
+
+/** The checksum of all packets of a file's stream, as they are. */
+async function packetSum(path: string, stream: string): Promise<string> {
+  const args = ["-v", "error", "-i", path, "-map", `0:${stream}`, "-c", "copy", "-f", "md5", "-"];
+  return (await execute("ffmpeg", args)).stdout.trim();
+}
+
+/** When the packets of a file's stream are shown, in seconds. */
+async function packetTimes(path: string, stream: string): Promise<string[]> {
+  const { packets } = await probeFile(path, "-select_streams", stream, "-show_entries", "packet=pts_time");
+  return (packets ?? []).map(({ pts_time }) => Number(pts_time).toFixed(4));
+}
+
+/** A rendition of a video as one fragmented file, as a player of HLS puts it together. */
+async function joinedFile(opened: TestLibrary, video: StoredVideo, renditionId: string): Promise<string> {
+  const rendition = video.renditions.find(({ id }) => id === renditionId);
+  assert.ok(rendition);
+  const segments = await Promise.all(rendition.segments.map(({ key }) => readObject(opened.store, key)));
+  const path = join(directory, `joined-${renditionId}.mp4`);
+  await writeFile(path, Buffer.concat([rendition.initBytes, ...segments]));
+  return path;
+}
+
+test("makes an MP4 of a rendition without encoding it, once, and deletes it", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t);
+  const options = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -keyint_min 20 -sc_threshold 0 -bf 2";
+  const source = await film("copied film.mp4", { options });
+  const videoId = await madeOf(opened, source);
+  const { downloads } = opened.library;
+  const requested = await downloads.request(videoId, undefined);
+  assert.deepEqual([requested.renditionId, requested.name], ["source", "downloads/source.mp4"]);
+  assert.equal((await downloads.request(videoId, "source")).jobId, requested.jobId, "one job makes it");
+  const path = await artifactOnceIdle(opened, videoId, requested.name);
+  assert.equal(await decodeErrors(path), "");
+  const video = await new VideoReader({ videos: opened.catalog.videos }).get(videoId);
+  assert.ok(video);
+  for (const [stream, renditionId] of [
+    ["v", "source"],
+    ["a", "audio_source"],
+  ] as const) {
+    const joined = await joinedFile(opened, video, renditionId);
+    assert.equal(await packetSum(path, stream), await packetSum(joined, stream), "not a byte is another");
+    // Signed offsets of pictures in fragments are beyond ffprobe: their times are the source's.
+    const timed = stream === "v" ? source : joined;
+    assert.deepEqual(await packetTimes(path, stream), await packetTimes(timed, stream));
+  }
+  const bytes = await readFile(path);
+  assert.ok(bytes.indexOf("moov") < bytes.indexOf("mdat"), "its tables stand first");
+  assert.equal((await downloads.request(videoId, "source")).jobId, undefined, "it is there");
+  assert.equal(video.files.get(requested.name)?.downloadName, "copied film (source).mp4");
+  assert.equal(await downloads.remove(videoId, "source"), true);
+  assert.equal(await downloads.remove(videoId, "source"), false);
+  await checkNoOrphans(opened);
+});
+
+async function artifactOnceIdle(opened: TestLibrary, videoId: VideoId, name: string): Promise<string> {
+  await opened.untilIdle();
+  return artifactFile(opened, videoId, name);
+}
+
+test("makes downloads of encoded pictures and of sound alone, anew when the rendition is", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { planning: { profiles: ["240p"] } });
+  const source = await film("encoded.avi", { options: "-c:v mpeg4 -q:v 4", size: "426x240" });
+  const videoId = await madeOf(opened, source);
+  const { downloads } = opened.library;
+  const { name } = await downloads.request(videoId, "240p");
+  const path = await artifactOnceIdle(opened, videoId, name);
+  assert.equal(await decodeErrors(path), "");
+  assert.equal((await frameTimes(path)).length, (await frameTimes(source)).length);
+  const { streams, format } = await probeFile(path, "-show_streams", "-show_format");
+  assert.deepEqual(
+    streams?.map(({ codec_name, start_time }) => [codec_name, start_time]),
+    [
+      ["h264", "0.000000"],
+      ["aac", "0.000000"],
+    ],
+  );
+  assert.ok(Math.abs(Number((format as unknown as { duration: string }).duration) - 6) < 0.1);
+  const sound = (await opened.catalog.videos.renditions(videoId)).find(({ kind }) => kind === "audio");
+  const song = await downloads.request(videoId, sound?.renditionId);
+  assert.match(song.name, /\.m4a$/);
+  assert.equal(await decodeErrors(await artifactOnceIdle(opened, videoId, song.name)), "");
+  await opened.library.retryRendition(videoId, "240p");
+  await assert.rejects(downloads.request(videoId, "240p"), { code: "VIDEO_CONFLICT" });
+  await opened.until(videoId, "ready");
+  const again = await downloads.request(videoId, "240p");
+  assert.notEqual(again.jobId, undefined);
+  assert.equal(await decodeErrors(await artifactOnceIdle(opened, videoId, name)), "");
+  const made = (await opened.keys()).filter((key) => key.includes("/artifacts/"));
+  assert.equal(made.length, 2, "the download of what the rendition was is gone");
+  await assert.rejects(downloads.request(videoId, "99p"), { code: "NOT_FOUND" });
 });

@@ -4,6 +4,7 @@ import { serializerCompiler } from "fastify-type-provider-zod";
 import { requireAdmin } from "./admin-hook.ts";
 import { tellClientAddress } from "./client-address.ts";
 import type { ApiDependencies } from "./dependencies.ts";
+import { downloadRoutes } from "./download-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { openApiRoutes, registerOpenApi } from "./open-api.ts";
 import { operationRoutes } from "./operation-routes.ts";
@@ -34,6 +35,7 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
       requireAdmin(scope, dependencies.admin);
       for (const prefix of ["/api/v1/streams", "/streams"]) streamRoutes(scope, prefix, dependencies);
       videoRoutes(scope, dependencies);
+      downloadRoutes(scope, dependencies);
       await scope.register(async (uploads) => uploadRoutes(uploads, dependencies));
       jobRoutes(scope, dependencies);
       serverRoutes(scope, dependencies);

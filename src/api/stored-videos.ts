@@ -1,4 +1,7 @@
 import type { Library } from "../library/library.ts";
 
 /** Stored videos as the API moves them; the records themselves it reads from the catalog. */
-export type StoredVideos = Pick<Library, "factsOf" | "progress" | "transcode" | "retryRendition" | "cancel" | "remove">;
+export type StoredVideos = Pick<
+  Library,
+  "factsOf" | "progress" | "transcode" | "retryRendition" | "cancel" | "remove" | "downloads"
+>;

@@ -1,5 +1,6 @@
 import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { Job } from "../jobs/job-queue.ts";
+import { downloadsOf } from "../library/artifacts/downloads.ts";
 import { thumbnailsOf } from "../library/artifacts/stills.ts";
 import type { VideoProgress } from "../library/video-progress.ts";
 import type { StoredVideos } from "./stored-videos.ts";
@@ -45,6 +46,9 @@ export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody
     watch_url: `${baseUrl}/watch/${record.videoId}`,
     thumbnails: describeThumbnails(details),
     storyboard_url: artifactUrl(details, "storyboard.vtt"),
+    downloads: downloadsOf(details.artifacts).map(({ renditionId, name, sizeBytes }) => {
+      return { rendition: renditionId, url: artifactPath(record, name), size_bytes: sizeBytes };
+    }),
     preview_url: artifactUrl(details, "preview.mp4"),
   };
 }
@@ -74,7 +78,7 @@ export function describeJob(job: Job, details: VideoDetails | undefined): JobBod
     priority: job.priority,
     attempts: job.attemptCount,
     max_attempts: job.maxAttempts,
-    progress: details ? details.progress.share : null,
+    progress: ownProgress(job) ?? details?.progress.share ?? null,
     remaining_ms: details?.progress.remainingMs ?? null,
     renditions: details
       ? describeRenditions(details).map(({ id, status, progress, speed, error }) => ({
@@ -90,6 +94,12 @@ export function describeJob(job: Job, details: VideoDetails | undefined): JobBod
     started_at: instantOrNull(job.startedAtMs),
     finished_at: instantOrNull(job.finishedAtMs),
   };
+}
+
+/** Of a file that is being copied, which is no part of the making of its video. */
+function ownProgress({ kind, state, progress }: Job): number | undefined {
+  if (kind !== "video.download") return undefined;
+  return state === "completed" ? 1 : Number(progress?.share ?? 0);
 }
 
 function describeRenditions({ renditions, progress, factsOf }: VideoDetails): VideoBody["renditions"] {

@@ -53,6 +53,7 @@ test("tells all that is known of a video, by the name of its file until it has a
     watch_url: `https://media.example/watch/${videoId}`,
     thumbnails: [],
     storyboard_url: null,
+    downloads: [],
     preview_url: null,
   });
 });
@@ -140,6 +141,28 @@ test("deletes a video in any state, and its objects by a job", async (t) => {
     const { body } = await api.call("GET", "/api/v1/jobs?state=waiting");
     assert.ok(body.jobs.some(({ kind }: { kind: string }) => kind === "video.delete"));
   }
+});
+
+test("makes a download of what is whole alone, and names what there is none of", async (t) => {
+  const api = await start(t);
+  const path = `/api/v1/videos/${await addVideo(api)}/downloads`;
+  const refusals = [
+    await api.call("POST", path, {}),
+    await api.call("POST", path, { rendition: "720p" }),
+    await api.call("POST", path, { rendition: 7 }),
+    await api.call("POST", `/api/v1/videos/${NOBODY}/downloads`, {}),
+    await api.call("DELETE", `${path}/720p`),
+  ];
+  assert.deepEqual(
+    refusals.map(({ status, body }) => [status, body.code]),
+    [
+      [409, "VIDEO_CONFLICT"],
+      [404, "NOT_FOUND"],
+      [422, "INVALID_REQUEST"],
+      [404, "VIDEO_NOT_FOUND"],
+      [404, "NOT_FOUND"],
+    ],
+  );
 });
 
 test("says of an id that no video has that there is none, wherever it stands", async (t) => {

@@ -49,6 +49,14 @@ const thumbnailSchema = z
   })
   .meta({ id: "VideoThumbnail" });
 
+const downloadSchema = z
+  .object({
+    rendition: z.string(),
+    url: z.string().describe("MP4; reference, relative to this server"),
+    size_bytes: z.int(),
+  })
+  .meta({ id: "VideoDownload" });
+
 const summaryFields = {
   video_id: z.uuid(),
   title: z.string(),
@@ -76,6 +84,7 @@ export const videoSchema = z
     watch_url: z.string(),
     thumbnails: z.array(thumbnailSchema).describe("At key frames, evenly over the video"),
     storyboard_url: z.string().nullable().describe("WebVTT; reference, relative to this server"),
+    downloads: z.array(downloadSchema).describe("Files that were asked for"),
     preview_url: z.string().nullable().describe("MP4; reference, relative to this server"),
   })
   .meta({ id: "Video" });
@@ -121,6 +130,20 @@ export const transcodeSchema = z
 export const transcodeStartedSchema = z
   .object({ jobId: z.string(), videoId: z.uuid(), message: z.string() })
   .meta({ id: "TranscodeStarted" });
+
+export const requestDownloadSchema = z
+  .strictObject({
+    rendition: z.string().min(1).max(64).optional().describe("The best of the video when left out"),
+  })
+  .meta({ id: "RequestDownload" });
+
+export const requestedDownloadSchema = z
+  .object({
+    rendition: z.string(),
+    url: z.string().describe("Where the file is, or will be; reference, relative to this server"),
+    job_id: z.string().nullable().describe("To follow; null when the file is there"),
+  })
+  .meta({ id: "RequestedDownload" });
 
 export const videoPlaybackSchema = z
   .object({

@@ -29,6 +29,9 @@ const LIGHT_CONCURRENCY = 2;
 /** Sound is made in one go: behind it, the pictures of a long film would stand still. */
 const SOUND_KINDS: readonly string[] = ["video.audio"];
 const SOUND_CONCURRENCY = 1;
+/** Copying may take minutes, and hold up nobody: one at a time, beside everything else. */
+const COPYING_KINDS: readonly string[] = ["video.download"];
+const COPYING_CONCURRENCY = 1;
 
 export interface WorkerAppOptions {
   readonly config: Config;
@@ -109,11 +112,13 @@ interface TakeJobsOptions {
 export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
   const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
   const isSound = (kind: string) => SOUND_KINDS.includes(kind);
+  const isCopying = (kind: string) => COPYING_KINDS.includes(kind);
   const accepts = () => !isLiveBehind();
   jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
+  jobs.work({ handlers: only(handlers, isCopying), concurrency: COPYING_CONCURRENCY });
   jobs.work({ handlers: only(handlers, isSound), concurrency: SOUND_CONCURRENCY, accepts });
   jobs.work({
-    handlers: only(handlers, (kind) => !isLight(kind) && !isSound(kind)),
+    handlers: only(handlers, (kind) => !isLight(kind) && !isSound(kind) && !isCopying(kind)),
     concurrency,
     accepts,
   });

@@ -7,6 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import type { QualityName } from "../encode/ladder.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { ArtifactWork } from "./artifacts/artifact-work.ts";
+import { Downloads } from "./artifacts/downloads.ts";
 import { type CleanUpRequest, cleanUp, deletePrefix, type Leftover, prefixOf } from "./clean-up.ts";
 import { planVideo } from "./planner.ts";
 import { checkLimits } from "./source-limits.ts";
@@ -69,6 +70,7 @@ export class Library {
   readonly #road: VideoRoad;
   readonly #work: VideoWork;
   readonly #artifacts: ArtifactWork;
+  readonly #downloads: Downloads;
   #rounds: Promise<void> = Promise.resolve();
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   #clearedAtMs = Number.NEGATIVE_INFINITY;
@@ -80,6 +82,11 @@ export class Library {
     this.#road = new VideoRoad(options);
     this.#work = new VideoWork({ ...options, road: this.#road });
     this.#artifacts = new ArtifactWork({ ...options, road: this.#road });
+    this.#downloads = new Downloads({ ...options, road: this.#road, store: options.tools.store });
+  }
+
+  get downloads(): Downloads {
+    return this.#downloads;
   }
 
   /** What a worker does for videos, by kind of job. */

@@ -21,6 +21,7 @@ export const VIDEO_JOB_DATA = {
   "video.text": z.strictObject({ videoId, targets }),
   "video.poster": z.strictObject({ videoId }),
   "video.pictures": z.strictObject({ videoId }),
+  "video.download": z.strictObject({ videoId, renditionId: z.string(), epoch: z.string() }),
   "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
 } as const;
 
@@ -39,6 +40,7 @@ const PRIORITIES = {
   poster: 25,
   text: 30,
   delete: 40,
+  download: 50,
   pictures: 60,
   chunk: 100,
 };
@@ -107,6 +109,13 @@ export function posterJob(videoId: VideoId): NewJob {
 export function picturesJob(videoId: VideoId): NewJob {
   const dedupKey = `pictures:${videoId}`;
   return { kind: "video.pictures", data: { videoId }, priority: PRIORITIES.pictures, dedupKey, ...TRIED };
+}
+
+/** A rendition and its sound as one file. */
+export function downloadJob(videoId: VideoId, { renditionId, epoch }: JobTarget): NewJob {
+  const dedupKey = `download:${videoId}:${renditionId}:${epoch}`;
+  const data = { videoId, renditionId, epoch };
+  return { kind: "video.download", data, priority: PRIORITIES.download, dedupKey, ...TRIED };
 }
 
 /** Deletes the objects of a video whose records are gone. */

@@ -1,8 +1,9 @@
-import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
+import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
-import type { StoredRendition, StoredText, StoredVideo } from "../packaging/stored-rendition.ts";
+import type { StoredFile, StoredRendition, StoredText, StoredVideo } from "../packaging/stored-rendition.ts";
+import { savedName } from "./artifacts/downloads.ts";
 import { storyboardOf } from "./artifacts/storyboard.ts";
 import { storedRendition } from "./rendition-json.ts";
 import { readStoredVideo, writeStoredVideo } from "./stored-video-text.ts";
@@ -78,7 +79,7 @@ export class VideoReader {
       renditions,
       texts: await this.#texts(state),
       storyboard: storyboardOf(artifacts),
-      files: new Map(artifacts.map(({ name, key, contentType, sizeBytes }) => [name, { key, contentType, sizeBytes }])),
+      files: new Map(artifacts.map((artifact) => [artifact.name, fileOf(video, artifact)])),
     };
   }
 
@@ -123,6 +124,10 @@ export class VideoReader {
 
 function isFinal({ status }: VideoRecord): boolean {
   return status === "ready" || status === "errored";
+}
+
+function fileOf(video: VideoRecord, { name, key, contentType, sizeBytes }: VideoArtifactRecord): StoredFile {
+  return { key, contentType, sizeBytes, downloadName: savedName(video, name) };
 }
 
 /** A rendition that was given up is shown as far as it goes only while there is nothing better of its kind. */

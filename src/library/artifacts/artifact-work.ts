@@ -1,20 +1,24 @@
-import type { VideoArtifactRecord } from "../../catalog/video-record.ts";
+import type { VideoArtifactRecord, VideoRenditionRecord } from "../../catalog/video-record.ts";
 import type { VideoRepository } from "../../catalog/video-repository.ts";
+import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { JobAttempt, JobHandler } from "../../jobs/job-queue.ts";
+import type { Job, JobAttempt, JobHandler } from "../../jobs/job-queue.ts";
+import type { StoredRendition } from "../../packaging/stored-rendition.ts";
 import type { MakeTools } from "../make/contract.ts";
 import { mainVideo } from "../source-media.ts";
-import { VIDEO_JOB_SUBJECT } from "../video-jobs.ts";
-import type { VideoState } from "../video-records.ts";
+import { VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "../video-jobs.ts";
+import type { PlannedRendition, VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "../video-source.ts";
 import { ArtifactPublisher, type MadeArtifact } from "./artifact-publisher.ts";
 import { hasArtifact, POSTER, STORYBOARD, thumbnailName } from "./artifact-steps.ts";
+import { downloadDetails, downloadName } from "./downloads.ts";
 import { makeCover, makePoster, makeStoredPoster, type Poster } from "./poster.ts";
 import { makeThumbnails, THUMBNAIL_SIDE } from "./stills.ts";
+import { writeStoredMovie } from "./stored-movie.ts";
 import { makeStoryboard } from "./storyboard.ts";
 import { TILE_SIDE } from "./storyboard-plan.ts";
-import { wholePictures } from "./whole-renditions.ts";
+import { readWhole, wholePictures } from "./whole-renditions.ts";
 
 export interface ArtifactWorkOptions {
   readonly videos: VideoRepository;
@@ -29,6 +33,8 @@ interface ArtifactAttempt {
   readonly artifacts: readonly VideoArtifactRecord[];
   readonly publisher: ArtifactPublisher;
   readonly signal: AbortSignal;
+  readonly job: Job;
+  readonly report: JobAttempt["report"];
 }
 
 /** What workers make of a video beside its renditions. That it cannot be made is said in the job; the video stays as it is. */
@@ -41,17 +47,18 @@ export class ArtifactWork {
     this.handlers = {
       "video.poster": this.#handler((attempt) => this.#poster(attempt)),
       "video.pictures": this.#handler((attempt) => this.#pictures(attempt)),
+      "video.download": this.#handler((attempt) => this.#download(attempt)),
     };
   }
 
   #handler(work: (attempt: ArtifactAttempt) => Promise<void>): JobHandler {
-    return async ({ job, attemptId, signal }: JobAttempt) => {
+    return async ({ job, attemptId, signal, report }: JobAttempt) => {
       const { videoId } = VIDEO_JOB_SUBJECT.parse(job.data);
       const { road, videos, tools, log } = this.#options;
       const state = await road.state(videoId);
       if (!state) return undefined;
       const publisher = new ArtifactPublisher({ videos, store: tools.store, log, videoId, attemptId, signal });
-      await work({ state, artifacts: await videos.artifacts(videoId), publisher, signal });
+      await work({ state, artifacts: await videos.artifacts(videoId), publisher, signal, job, report });
       return undefined;
     };
   }
@@ -97,6 +104,34 @@ export class ArtifactWork {
       await publisher.publish(await makeStoryboard(tools, small, signal));
     }
   }
+
+  async #download({ state, artifacts, publisher, signal, job, report }: ArtifactAttempt): Promise<void> {
+    const { tools, videos } = this.#options;
+    const { renditionId, epoch } = VIDEO_JOB_DATA["video.download"].parse(job.data);
+    const wanted = state.renditions.find(({ record }) => record.renditionId === renditionId && record.epoch === epoch);
+    if (!wanted || hasArtifact(artifacts, downloadName(wanted.record))) return;
+    const records = [wanted.record, ...soundBesideOf(state, wanted)];
+    const renditions: StoredRendition[] = [];
+    for (const record of records) {
+      const rendition = await readWhole(videos, record);
+      if (!rendition) throw new DomainError("VIDEO_CONFLICT", `${record.renditionId} is not whole`);
+      renditions.push(rendition);
+    }
+    const onProgress = (share: number) => report({ share });
+    const body = writeStoredMovie({ store: tools.store, renditions, signal, onProgress });
+    const contentType = wanted.record.kind === "audio" ? "audio/mp4" : "video/mp4";
+    await publisher.publish([
+      { name: downloadName(wanted.record), contentType, body, details: downloadDetails(wanted.record) },
+    ]);
+  }
+}
+
+/** What is heard beside a picture; nothing for sound, and where the sound could not be made. */
+function soundBesideOf({ renditions }: VideoState, { spec }: PlannedRendition): readonly VideoRenditionRecord[] {
+  const soundId = spec.kind === "video" ? spec.audioRenditionId : null;
+  return renditions
+    .map(({ record }) => record)
+    .filter(({ renditionId, status }) => renditionId === soundId && status !== "errored");
 }
 
 function posterArtifact({ jpeg, size }: Poster): MadeArtifact {

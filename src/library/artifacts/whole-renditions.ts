@@ -12,6 +12,16 @@ export function wholePictureRecords({ renditions }: VideoState): readonly VideoR
     .filter(({ kind, status, init }) => kind === "video" && status === "ready" && init !== null);
 }
 
+/** The one with most to see; of two, that which is named first. */
+export function largestPictureRecord(state: VideoState): VideoRenditionRecord | undefined {
+  return wholePictureRecords(state)
+    .map((record) => ({ record, side: longSide(record) }))
+    .reduce<{ record: VideoRenditionRecord; side: number } | undefined>(
+      (largest, each) => (largest && largest.side >= each.side ? largest : each),
+      undefined,
+    )?.record;
+}
+
 /**
  * The smallest whole rendition of pictures with a side of `leastSide` pixels, else the largest: decoding it costs least.
  * Undefined while none is whole.

@@ -45,6 +45,12 @@ export class BoxWriter {
     this.#view.setUint32(at, value);
   }
 
+  /** Up to 2^53. */
+  u64(value: number): void {
+    this.u32(Math.floor(value / 2 ** 32));
+    this.u32(value % 2 ** 32);
+  }
+
   zeros(count: number): void {
     this.#grow(count);
   }

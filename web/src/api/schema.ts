@@ -12,6 +12,11 @@ export interface TranscodeInput {
   readonly generateThumbnails?: boolean;
 }
 
+export interface RequestDownloadInput {
+  /** The best of the video when left out */
+  readonly rendition?: string;
+}
+
 export interface CreateStreamInput {
   /** Stands in all addresses; made when left out */
   readonly stream_id?: string;
@@ -152,6 +157,13 @@ export interface VideoThumbnail {
   readonly height: number;
 }
 
+export interface VideoDownload {
+  readonly rendition: string;
+  /** MP4; reference, relative to this server */
+  readonly url: string;
+  readonly size_bytes: number;
+}
+
 export interface VideoSummary {
   readonly video_id: string;
   readonly title: string;
@@ -198,6 +210,8 @@ export interface Video {
   readonly thumbnails: readonly VideoThumbnail[];
   /** WebVTT; reference, relative to this server */
   readonly storyboard_url: string | null;
+  /** Files that were asked for */
+  readonly downloads: readonly VideoDownload[];
   /** MP4; reference, relative to this server */
   readonly preview_url: string | null;
 }
@@ -212,6 +226,14 @@ export interface TranscodeStarted {
   readonly jobId: string;
   readonly videoId: string;
   readonly message: string;
+}
+
+export interface RequestedDownload {
+  readonly rendition: string;
+  /** Where the file is, or will be; reference, relative to this server */
+  readonly url: string;
+  /** To follow; null when the file is there */
+  readonly job_id: string | null;
 }
 
 export interface VideoPlayback {
