@@ -6,7 +6,7 @@ import { BruteForceGuard } from "../access/brute-force.ts";
 import { loadSecrets } from "../access/secrets.ts";
 import { registerApi } from "../api/api.ts";
 import { HeartbeatWatch } from "../api/heartbeat-watch.ts";
-import { RedisCache } from "../cache/redis-cache.ts";
+import type { RedisCache } from "../cache/redis-cache.ts";
 import { Catalog } from "../catalog/catalog.ts";
 import type { StreamRepository } from "../catalog/stream-repository.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -176,7 +176,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     publicUrl,
     addressOf: (req) => proxies.addressOf(req),
   });
-  const shared = sharedCache(config, clock, log);
+  const shared = await sharedCache(config, clock, log);
   building.defer(() => shared?.close());
   const storedDelivery = new StoredDelivery({
     videos: new VideoReader({
@@ -310,8 +310,11 @@ function bruteForceGuard({ access: { bruteForceAttempts, ...times } }: Config, c
 }
 
 /** Of another version its texts would be others: the version stands in their keys. */
-function sharedCache({ redis: { url } }: Config, clock: Clock, log: Logger): RedisCache | undefined {
-  return url === undefined ? undefined : new RedisCache({ url, prefix: `headwater:${VERSION}`, clock, log });
+async function sharedCache({ redis: { url } }: Config, clock: Clock, log: Logger): Promise<RedisCache | undefined> {
+  if (url === undefined) return undefined;
+  // Who has no Redis needs no client of it in memory.
+  const { RedisCache } = await import("../cache/redis-cache.ts");
+  return new RedisCache({ url, prefix: `headwater:${VERSION}`, clock, log });
 }
 
 function rtmpLimits({ rtmp }: Config): Partial<RtmpLimits> {
