@@ -3,13 +3,18 @@ import type { SqliteDatabase, SqliteStatement } from "kysely";
 import { DomainError, type ErrorCode } from "../core/errors.ts";
 import type { Statement, StatementResult } from "./statement.ts";
 
-const BUSY_TIMEOUT_MS = 5000;
+const BUSY_TIMEOUT_MS = 5_000;
+/**
+ * A writer that finds the file locked looks again every 100 ms; between the commits of a process that has much to write
+ * it is free for a few per cent of the time.
+ */
+const WRITER_BUSY_TIMEOUT_MS = 20_000;
 /** Kysely's texts for our queries number some hundred. */
 const STATEMENT_CACHE_COUNT = 300;
 
 /** Opens the file for reading and writing; what is committed survives a power cut. */
 export function openForWriting(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = new DatabaseSync(path, { timeout: WRITER_BUSY_TIMEOUT_MS });
   database.exec("pragma journal_mode = wal; pragma synchronous = full;");
   return database;
 }

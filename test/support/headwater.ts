@@ -1,7 +1,8 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
+import { openAsBlob } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { LoggedProcess, type ProcessEnd, spawnBound, untilEnd } from "./logged-process.ts";
@@ -35,6 +36,12 @@ export interface StreamBody {
   readonly health: readonly { readonly code: string; readonly message: string }[];
 }
 
+export interface VideoBody {
+  readonly video_id: string;
+  readonly status: string;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
 export interface TrackBody {
   readonly kind: "video" | "audio";
   readonly codec: string;
@@ -51,14 +58,24 @@ export function spawnHeadwater(
   environment: NodeJS.ProcessEnv = {},
   { detached = false }: Pick<SpawnOptions, "detached"> = {},
 ): ChildProcess {
+  const { program, args, options } = headwaterCommand(settings, environment);
+  return spawnBound(program, args, { ...options, detached });
+}
+
+/** What `spawnHeadwater` runs, for whoever runs it in surroundings of its own. */
+export function headwaterCommand(settings: Settings, environment: NodeJS.ProcessEnv = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("HEADWATER_"));
   const flags = Object.entries({ "http-port": "0", "rtmp-port": "0", host: "127.0.0.1", ...settings });
-  return spawnBound(process.execPath, [MAIN, ...flags.flatMap(([name, value]) => [`--${name}`, value])], {
+  const options: SpawnOptions = {
     cwd: tmpdir(),
     env: { ...Object.fromEntries(inherited), HEADWATER_ADMIN_TOKEN: ADMIN_TOKEN, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
-    detached,
-  });
+  };
+  return {
+    program: process.execPath,
+    args: [MAIN, ...flags.flatMap(([name, value]) => [`--${name}`, value])],
+    options,
+  };
 }
 
 /** One of the command line's commands, to its end. */
@@ -139,6 +156,31 @@ export class Headwater extends LoggedProcess {
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
     return text === "" ? (undefined as Body) : JSON.parse(text);
+  }
+
+  /** Uploads a film as a form, and gives its video's id. Throws unless it was taken. */
+  async upload(path: string): Promise<string> {
+    const answer = await this.tryUpload(path);
+    const body = (await answer.json()) as { readonly video_id?: string };
+    if (answer.status !== 201 || body.video_id === undefined) throw new Error(JSON.stringify(body));
+    return body.video_id;
+  }
+
+  async tryUpload(path: string): Promise<Response> {
+    const body = new FormData();
+    body.append("file", await openAsBlob(path), basename(path));
+    const headers = { authorization: `Bearer ${this.adminToken}` };
+    return this.get("/api/v1/upload", { method: "POST", headers, body });
+  }
+
+  /** Asks until the video is ready, or has failed: then throws why. */
+  async untilReady(videoId: string, signal: AbortSignal): Promise<VideoBody> {
+    for (;;) {
+      const video = await this.ask<VideoBody>("GET", `/api/v1/videos/${videoId}`);
+      if (video.status === "ready") return video;
+      if (video.status === "errored" || signal.aborted) throw new Error(`${JSON.stringify(video)}\n${this.output}`);
+      await delay(ASK_EVERY_MS);
+    }
   }
 
   async createStream(body: object = {}): Promise<TestStream> {

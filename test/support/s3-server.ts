@@ -16,24 +16,41 @@ export interface S3Server extends S3ConnectionOptions {
   close(): Promise<void>;
 }
 
+/** A server that can end as by a crash, and come back with what it had. */
+export interface CrashableS3Server extends S3Server {
+  crash(): Promise<void>;
+  launch(): Promise<void>;
+}
+
 const S3RVER = `
   const S3rver = require("@20minutes/s3rver");
   // It normalises paths other than S3 and MinIO do before it compares signatures; it still wants to know the key's name.
-  const options = { address: "127.0.0.1", port: 0, silent: true, allowMismatchedSignatures: true };
-  new S3rver({ ...options, directory: process.argv[1] }).run().then(({ port }) => console.log("port " + port + "."));
+  const options = { address: "127.0.0.1", silent: true, allowMismatchedSignatures: true };
+  new S3rver({ ...options, directory: process.argv[1], port: Number(process.argv[2]) }).run().then(({ port }) => console.log("port " + port + "."));
 `;
 
 /** The server from npm: it is always there, and knows no conditions. */
-export async function startS3rver(): Promise<S3Server> {
+export async function startS3rver(): Promise<CrashableS3Server> {
   const directory = await mkdtemp(join(tmpdir(), "headwater-s3rver-"));
+  let { child, port } = await runS3rver(directory, 0);
+  const account = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+  return {
+    ...serverAt(port, account, () => stop(child, directory)),
+    crash: () => end(child),
+    async launch() {
+      ({ child, port } = await runS3rver(directory, port));
+    },
+  };
+}
+
+async function runS3rver(directory: string, port: number): Promise<{ child: ChildProcess; port: number }> {
   // It makes the tokens of its lists by DES, which today's OpenSSL has only when asked.
-  const child = spawn(process.execPath, ["--openssl-legacy-provider", "-e", S3RVER, directory], {
+  const child = spawn(process.execPath, ["--openssl-legacy-provider", "-e", S3RVER, directory, `${port}`], {
     cwd: import.meta.dirname,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const [, port] = await started(child, directory, /port (\d+)\./);
-  const account = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
-  return serverAt(Number(port), account, () => stop(child, directory));
+  const [, taken] = await started(child, directory, /port (\d+)\./);
+  return { child, port: Number(taken) };
 }
 
 /** Where a MinIO is that can be started; undefined when this machine has none. */
@@ -115,8 +132,12 @@ function untilItSays({ stdout, stderr }: ChildProcess, words: RegExp): Promise<R
   });
 }
 
-async function stop(child: ChildProcess, directory: string): Promise<void> {
+async function end(child: ChildProcess): Promise<void> {
   child.kill("SIGKILL");
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
+
+async function stop(child: ChildProcess, directory: string): Promise<void> {
+  await end(child);
   await rm(directory, { recursive: true, force: true });
 }

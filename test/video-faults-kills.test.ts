@@ -1,0 +1,218 @@
+// KILL_ROUNDS=30 npm test -- test/video-faults-kills.test.ts: as many rounds; KILL_SEED makes them as they were.
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseVideoId } from "../src/core/ids.ts";
+import { VideoReader } from "../src/library/video-reader.ts";
+import type { StoredVideo } from "../src/packaging/stored-rendition.ts";
+import { type Headwater, type Settings, soon, startHeadwater, startWorker } from "./support/headwater.ts";
+import { TestLibrary } from "./support/libraries.ts";
+import type { LoggedProcess } from "./support/logged-process.ts";
+import { decodeErrors, frameTimes, readObject, sourceDirectory, writeSource } from "./support/source-files.ts";
+
+const ROUNDS = Number(process.env.KILL_ROUNDS ?? 3);
+const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
+/** Kills fall within so long after uploads have begun: from their first bytes to the last chunks. */
+const LATEST_KILL_MS = 5_000;
+const SECONDS = 9;
+
+const SETTINGS: Settings = {
+  "jobs-lease": "2s",
+  "jobs-concurrency": "1",
+  "video-segment-duration": "1s",
+  "video-chunk-duration": "4s",
+  "video-profiles": "240p",
+  "video-preset": "ultrafast",
+};
+
+const directory = await sourceDirectory();
+const film = (name: string, options: string) =>
+  writeSource(
+    ...["-f", "lavfi", "-i", `testsrc2=s=426x240:r=25:d=${SECONDS}`, "-f", "lavfi", "-i", `sine=f=440:d=${SECONDS}`],
+    ...options.split(" "),
+    join(directory, name),
+  );
+const FILMS = [
+  await film("encoded.avi", "-c:v mpeg4 -q:v 5 -c:a libmp3lame"),
+  await film(
+    "copied.mp4",
+    "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -keyint_min 20 -sc_threshold 0 -c:a aac",
+  ),
+];
+
+/** The same numbers from 0 to 1 for the same seed (mulberry32). */
+function numbersOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const VICTIMS = ["server", "its worker", "another worker"] as const;
+type Victim = (typeof VICTIMS)[number];
+
+/** A server with its worker and another one on one data directory, which are killed and started again. */
+class KilledSite implements AsyncDisposable {
+  readonly dataDir: string;
+  /** Videos that were acknowledged -> the film that they were made of. */
+  readonly taken = new Map<string, string>();
+  /** Videos whose end was acknowledged. */
+  readonly deleted = new Set<string>();
+  killCount = 0;
+  #server: Headwater | undefined;
+  #worker: LoggedProcess | undefined;
+  readonly #all: LoggedProcess[] = [];
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir;
+  }
+
+  get server(): Headwater {
+    return this.#server ?? assert.fail("no server runs");
+  }
+
+  /** Starts what does not run. */
+  async launch(): Promise<void> {
+    if (!this.#server) {
+      this.#server = await startHeadwater({ dataDir: this.dataDir, settings: SETTINGS });
+      this.#all.push(this.#server);
+    }
+    if (!this.#worker) {
+      this.#worker = startWorker({ ...SETTINGS, "data-dir": this.dataDir });
+      this.#all.push(this.#worker);
+    }
+  }
+
+  /** An upload that a kill cuts off was not acknowledged: whatever becomes of it is right. */
+  async upload(path: string): Promise<void> {
+    const videoId = await this.server.upload(path).catch(() => undefined);
+    if (videoId !== undefined) this.taken.set(videoId, path);
+  }
+
+  async remove(videoId: string): Promise<void> {
+    this.taken.delete(videoId);
+    const isDeleted = await this.server.ask("DELETE", `/api/v1/videos/${videoId}`).then(
+      () => true,
+      () => false,
+    );
+    if (isDeleted) this.deleted.add(videoId);
+  }
+
+  kill(victims: readonly Victim[]): void {
+    const workerPid = this.server.log.findLast(({ msg }) => msg === "worker process started")?.pid;
+    const hasEnded = this.server.log.findLast(({ msg }) => msg.startsWith("worker process "))?.msg.includes("ended");
+    if (victims.includes("its worker") && typeof workerPid === "number" && !hasEnded) this.#end(workerPid);
+    if (victims.includes("another worker")) {
+      this.#end(this.#worker?.pid ?? 0);
+      this.#worker = undefined;
+    }
+    if (victims.includes("server")) {
+      this.#end(this.server.pid);
+      this.#server = undefined;
+    }
+  }
+
+  #end(pid: number): void {
+    process.kill(pid, "SIGKILL");
+    this.killCount += 1;
+  }
+
+  /** Ends all in order. */
+  async close(): Promise<void> {
+    for (const each of [this.#server, this.#worker])
+      assert.equal((await each?.stop())?.code, 0, each?.output ?? "it does not run");
+    // The output of what was killed ends with the last that wrote to it: nothing is left running.
+    for (const each of this.#all) {
+      const { stdout, stderr } = await each.ended();
+      assert.doesNotMatch(stdout + stderr, /holds the lock of the database/);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.#all) await each[Symbol.asyncDispose]();
+  }
+}
+
+/** Every object that the records of a video name. */
+function namedKeys({ renditions, texts, files }: StoredVideo, videoId: string): string[] {
+  const segments = renditions.flatMap((rendition) => rendition.segments.map(({ key }) => key));
+  const others = [...texts, ...files.values()].map(({ key }) => key);
+  return [`videos/${videoId}/original`, ...segments, ...others];
+}
+
+/** Its segments follow each other from 0 to the film's end, and decode to all of its frames. */
+async function checkWhole(opened: TestLibrary, video: StoredVideo, source: string): Promise<void> {
+  const frameCount = (await frameTimes(source)).length;
+  for (const { id, kind, segments, timescale, isComplete, initBytes } of video.renditions) {
+    assert.ok(isComplete, id);
+    const endOf = segments.reduce((at, { start, duration }) => (start === at ? at + duration : Number.NaN), 0);
+    assert.ok(Math.abs(endOf / timescale - SECONDS) < 0.1, `${id} lasts ${endOf / timescale} s, or has a hole`);
+    if (kind !== "video") continue;
+    const pieces = await Promise.all(segments.map(({ key }) => readObject(opened.store, key)));
+    const path = join(directory, "whole.mp4");
+    await writeFile(path, Buffer.concat([initBytes, ...pieces]));
+    assert.equal(await decodeErrors(path), "", id);
+    assert.equal((await frameTimes(path)).length, frameCount, id);
+  }
+}
+
+test(`${ROUNDS} rounds of kill -9, seed ${SEED}: nothing acknowledged is lost, nothing is left over`, {
+  timeout: 300_000 + ROUNDS * 60_000,
+}, async (t) => {
+  const next = numbersOf(SEED);
+  const pick = <Item>(items: readonly Item[]) => items[Math.floor(next() * items.length)] ?? assert.fail("nothing");
+  await using site = new KilledSite(await TestLibrary.directory(t));
+  for (let round = 1; round <= ROUNDS; round++) {
+    await site.launch();
+    const uploads = [site.upload(pick(FILMS)), ...(next() < 0.5 ? [site.upload(pick(FILMS))] : [])];
+    const doomed = next() < 0.2 ? [...site.taken.keys()].at(-1) : undefined;
+    await delay(next() * LATEST_KILL_MS);
+    const removal = doomed === undefined ? undefined : site.remove(doomed);
+    const victims = next() < 0.25 ? VICTIMS : [pick(VICTIMS)];
+    t.diagnostic(`round ${round}: kill ${victims.join(", ")}; ${site.taken.size} videos so far`);
+    site.kill(victims);
+    await Promise.all([...uploads, removal]);
+  }
+  await site.launch();
+  const patience = soon(120 + ROUNDS * 30);
+  for (const videoId of site.taken.keys()) await site.server.untilReady(videoId, patience);
+  const { videos } = await site.server.ask<{ videos: { video_id: string; status: string }[] }>(
+    "GET",
+    "/api/v1/videos?limit=100",
+  );
+  for (const { video_id: videoId } of videos) await site.server.untilReady(videoId, patience);
+  await site.close();
+
+  const opened = await TestLibrary.open(t, { dataDir: site.dataDir });
+  opened.work();
+  await opened.untilIdle();
+  assert.deepEqual(
+    videos.map(({ video_id: videoId }) => videoId).filter((videoId) => site.deleted.has(videoId)),
+    [],
+    "what was deleted is gone",
+  );
+  await opened.library.cleanUp({ olderThanMs: -1 });
+  const reader = new VideoReader({ videos: opened.catalog.videos });
+  const named: string[] = [];
+  const checked = new Set<string | undefined>();
+  for await (const videoId of opened.catalog.videos.ids()) {
+    const video = await reader.get(videoId);
+    assert.ok(video?.isFinal && video.isPlayable, videoId);
+    named.push(...namedKeys(video, videoId));
+    const source = site.taken.get(videoId);
+    if (source !== undefined) await checkWhole(opened, video, source);
+    checked.add(source);
+  }
+  for (const videoId of site.taken.keys()) {
+    const id = parseVideoId(videoId);
+    assert.ok(id && (await opened.catalog.videos.get(id)), `${videoId} was acknowledged and is lost`);
+  }
+  assert.deepEqual(await opened.keys(), named.sort(), "just what is named is there, each object once");
+  assert.deepEqual(await readdir(join(site.dataDir, "objects", "~incoming")), []);
+  t.diagnostic(`${site.killCount} processes killed, ${site.taken.size} videos acknowledged, ${videos.length} made`);
+});
