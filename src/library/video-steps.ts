@@ -38,9 +38,23 @@ function copyJobs(state: VideoState): readonly NewJob[] {
 
 function encodeJobs(state: VideoState): readonly NewJob[] {
   return encodableChunks(state).flatMap((index) => {
-    const targets = rungsLacking(state, index);
-    return targets.length === 0 ? [] : [encodeJob(state.video.videoId, index, targets.map(targetOf))];
+    const lacking = rungsLacking(state, index);
+    const groups = index === 0 && !videoCopyOf(state) ? byHaste(lacking) : [lacking];
+    return groups
+      .filter((targets) => targets.length > 0)
+      .map((targets) => encodeJob(state.video.videoId, index, targets.map(targetOf)));
   });
+}
+
+/** Larger ones take longer than people like to wait for a first picture. */
+const HASTY_PIXELS = 1920 * 1080;
+
+/** What a video can begin with, and what follows at once: decoding the first segment twice is little, waiting for 2160p is not. */
+function byHaste(lacking: readonly Made<"video", "encode">[]): readonly (readonly Made<"video", "encode">[])[] {
+  const isHasty = ({ spec }: Made<"video", "encode">) => spec.width * spec.height < HASTY_PIXELS;
+  const isLarge = ({ spec }: Made<"video", "encode">) => spec.width * spec.height > HASTY_PIXELS;
+  if (!lacking.some(isLarge)) return [lacking];
+  return [lacking.filter(isHasty), lacking.filter((rendition) => !isHasty(rendition))];
 }
 
 /** Of all chunks those whose borders are known: beside a copy of the source they are the copy's, once it has them. */

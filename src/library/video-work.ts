@@ -160,7 +160,9 @@ export class VideoWork {
     const { tools, road } = this.#options;
     const { videoId, index } = data;
     const { plan, media } = state;
-    const targets = rungsLacking(state, index);
+    const targets = rungsLacking(state, index).filter(({ record }) => isNamed(record, data.targets));
+    // What is lacking instead, after a change on the way, has jobs of its own.
+    if (targets.length === 0) return road.advance(videoId);
     const video = media?.video.find((stream) => stream.index === targets[0]?.spec.streamIndex);
     const borders = await this.#bordersOf(state, index);
     if (!plan?.picture || !video || !borders) return;
@@ -260,12 +262,11 @@ export function textKey(keyPrefix: string): string {
 
 /** Those that a job was told to make and that still are to be made, as that epoch. */
 function unsettledOf({ renditions }: VideoState, targets: readonly JobTarget[]): readonly PlannedRendition[] {
-  return renditions.filter(({ record }) => {
-    const isTarget = targets.some(
-      (target) => target.renditionId === record.renditionId && target.epoch === record.epoch,
-    );
-    return isTarget && isUnsettled(record);
-  });
+  return renditions.filter(({ record }) => isNamed(record, targets) && isUnsettled(record));
+}
+
+function isNamed({ renditionId, epoch }: PlannedRendition["record"], targets: readonly JobTarget[]): boolean {
+  return targets.some((target) => target.renditionId === renditionId && target.epoch === epoch);
 }
 
 function reporter({ report }: JobAttempt): (progress: MakeProgress) => void {
