@@ -11,6 +11,8 @@ import { decodeErrors, frameTimes, sourceDirectory, writeSource } from "./suppor
 const directory = await sourceDirectory();
 const PATIENT = { timeout: 300_000 };
 const SECONDS = 7;
+/** Of a film whose only closed group would be too long for a segment. */
+const LONGER_THAN_A_GROUP = 12;
 
 /** A film of test pictures and a tone, with these options for its encoding. */
 function film(
@@ -58,7 +60,7 @@ async function checkWhole(opened: TestLibrary, video: StoredVideo, source: strin
       assert.equal(start, at, `${label} ${id}: a hole`);
       at += duration;
     }
-    assert.ok(Math.abs(at / timescale - SECONDS) < 0.1, `${label} ${id} lasts ${at / timescale} s`);
+    assert.ok(Math.abs(at / timescale - video.durationMs / 1000) < 0.1, `${label} ${id} lasts ${at / timescale} s`);
     if (kind !== "video") continue;
     const path = await joined(opened, rendition, `${label}-${id}.mp4`);
     assert.equal(await decodeErrors(path), "", `${label} ${id}`);
@@ -75,7 +77,8 @@ async function checkNoOrphans(opened: TestLibrary): Promise<void> {
 }
 
 test("keeps H.264 as it came, and makes rungs with its borders", PATIENT, async (t) => {
-  const source = await film("copied.mp4", `${SHORT_GOPS} -c:a aac`);
+  // So little that a rung of the same size would gain nothing.
+  const source = await film("copied.mp4", `${SHORT_GOPS} -b:v 400k -maxrate 500k -bufsize 500k -c:a aac`);
   const opened = await TestLibrary.open(t);
   opened.work();
   const { video, metadata } = await opened.upload(source);
@@ -103,7 +106,7 @@ test("encodes what players do not know, playable before it is whole", PATIENT, a
   const ready = await opened.until(video.videoId, "ready", "errored");
   assert.equal(ready.status, "ready");
   const stored = await shown(opened, ready);
-  assert.deepEqual(idsOf(stored), ["360p", "240p", "audio_aac_96"]);
+  assert.deepEqual(idsOf(stored), ["360p", "240p", "audio_aac_48"]);
   await checkWhole(opened, stored, source, "encoded");
   const progress = await opened.library.progress(video.videoId);
   assert.deepEqual([progress.share, progress.remainingMs], [1, undefined]);
@@ -114,6 +117,7 @@ test("encodes H.264 whose groups of pictures cannot be cut, and says why", PATIE
   const source = await film(
     "open.mp4",
     `-c:v libx264 -preset ultrafast -pix_fmt yuv420p -x264-params open-gop=1:keyint=20:bframes=3 -c:a aac`,
+    { seconds: LONGER_THAN_A_GROUP },
   );
   const opened = await TestLibrary.open(t);
   opened.work();
@@ -202,7 +206,7 @@ test("keeps sound alone, and every track of sound and text", PATIENT, async (t) 
   assert.ok(object);
   const vtt = Buffer.concat(await Array.fromAsync(object.body));
   assert.equal(vtt.length, text?.sizeBytes);
-  assert.match(vtt.toString(), /^WEBVTT[\s\S]*00:01\.000 --> 00:02\.000\nHello there/);
+  assert.match(vtt.toString(), /^WEBVTT[\s\S]*00:01\.000 --> 00:00:02\.000\nHello there/);
   await checkNoOrphans(opened);
 });
 
