@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   access: ["core"],
   observe: ["core"],
   library: ["core", "media", "live", "encode", "packaging", "storage", "catalog", "jobs"],
-  upload: ["core", "storage", "library"],
+  upload: ["core", "storage", "jobs", "library"],
   delivery: ["core", "media", "live", "packaging", "storage", "http"],
   api: [
     "core",

@@ -14,9 +14,11 @@ import { HttpServer } from "../http/server.ts";
 import { EmbeddedJobQueue } from "../jobs/embedded/embedded-job-queue.ts";
 import { Library } from "../library/library.ts";
 import { MemoryObjectStore } from "../storage/memory/memory-object-store.ts";
+import { AddressGuard } from "../upload/public-address.ts";
 import { ResumableUploads } from "../upload/resumable-uploads.ts";
 import { UploadReceiver } from "../upload/upload-receiver.ts";
 import { UploadSlots } from "../upload/upload-slots.ts";
+import { VideoImports } from "../upload/video-imports.ts";
 import { registerApi } from "./api.ts";
 import type { ApiDependencies, ReadinessCheck } from "./dependencies.ts";
 import type { LiveStatus, RunningStreams } from "./running-streams.ts";
@@ -94,6 +96,10 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     sizeOfTaken: async (videoId) => (await catalog.videos.get(videoId))?.source?.sizeBytes,
     ...{ maxCount: 2, lifetimeMs: 3_600_000 },
   });
+  const imports = new VideoImports({
+    ...{ jobs, store, intake: stored, guard: new AddressGuard([]), limits, clock, log: silentLogger },
+    isTaken: async () => false,
+  });
   const running = new ScriptedBroadcasts();
   const checks: ReadinessCheck[] = [{ name: "ffmpeg", isReady: true, detail: "5.1" }];
   const { publicUrl } = changes;
@@ -105,7 +111,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     running,
     videos: catalog.videos,
     stored,
-    uploads: { receiver, resumable, slots: new UploadSlots(2) },
+    uploads: { receiver, resumable, imports, slots: new UploadSlots(2) },
     jobs,
     addressOf: ({ socket }) => socket.remoteAddress ?? "",
     hasOpenOperations: true,

@@ -13,6 +13,7 @@ import { logRequests } from "./request-log.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { streamRoutes } from "./stream-routes.ts";
+import { importRoutes } from "./upload-import-routes.ts";
 import { resumableUploadRoutes } from "./upload-resumable-routes.ts";
 import { uploadRoutes } from "./upload-routes.ts";
 import { validateWithZod } from "./validation.ts";
@@ -37,6 +38,7 @@ export async function registerApi(app: FastifyInstance, dependencies: ApiDepende
       videoRoutes(scope, dependencies);
       downloadRoutes(scope, dependencies);
       await scope.register(async (uploads) => uploadRoutes(uploads, dependencies));
+      importRoutes(scope, dependencies);
       jobRoutes(scope, dependencies);
       serverRoutes(scope, dependencies);
     });

@@ -8,6 +8,7 @@ import type { JobQueue } from "../jobs/job-queue.ts";
 import type { ResumableUploads } from "../upload/resumable-uploads.ts";
 import type { UploadReceiver } from "../upload/upload-receiver.ts";
 import type { UploadSlots } from "../upload/upload-slots.ts";
+import type { VideoImports } from "../upload/video-imports.ts";
 import type { RunningStreams } from "./running-streams.ts";
 import type { StoredVideos } from "./stored-videos.ts";
 import type { StreamDefaults } from "./stream-resource.ts";
@@ -21,6 +22,7 @@ export interface ApiDependencies {
   readonly uploads: {
     readonly receiver: UploadReceiver;
     readonly resumable: ResumableUploads;
+    readonly imports: VideoImports;
     readonly slots: UploadSlots;
   };
   readonly jobs: Pick<JobQueue, "get" | "list" | "cancel">;

@@ -20,6 +20,21 @@ export const uploadFileSchema = z
   })
   .meta({ id: "UploadFile" });
 
+export const importVideoSchema = z
+  .strictObject({
+    url: z.string().min(1).max(2048).describe("http or https"),
+    title: videoTextFields.title.nullable().default(null).describe("The file's name when it is left out"),
+    description: videoTextFields.description.nullable().default(null),
+  })
+  .meta({ id: "ImportVideo" });
+
+export const importStartedSchema = z
+  .object({
+    video_id: z.uuid().describe("Of the video that it will be"),
+    job_id: z.string().describe("Follow it at /api/v1/jobs/{id}"),
+  })
+  .meta({ id: "ImportStarted" });
+
 /** VS's body. */
 export const videoUploadedSchema = z
   .object({

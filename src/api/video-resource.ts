@@ -96,9 +96,9 @@ export function describeJob(job: Job, details: VideoDetails | undefined): JobBod
   };
 }
 
-/** Of a file that is being copied, which is no part of the making of its video. */
+/** Of jobs that are no part of the making of a video, and know how far they are. */
 function ownProgress({ kind, state, progress }: Job): number | undefined {
-  if (kind !== "video.download") return undefined;
+  if (kind !== "video.download" && kind !== "video.import") return undefined;
   return state === "completed" ? 1 : Number(progress?.share ?? 0);
 }
 

@@ -38,6 +38,7 @@ import { claimDataDir } from "./data-dir.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
+import { openImports } from "./open-imports.ts";
 import { openLibrary } from "./open-library.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
@@ -132,6 +133,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     clock,
     log,
   });
+  const imports = openImports({ config, library, videos, jobs, store, clock, log });
   const receiver = new UploadReceiver({ store, intake: library, limits: config.upload, log });
   building.defer(() => receiver.close());
   const resumable = await ResumableUploads.open({
@@ -231,7 +233,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     running: channels,
     videos,
     stored: library,
-    uploads: { receiver, resumable, slots: new UploadSlots(config.upload.maxConcurrent) },
+    uploads: { receiver, resumable, imports, slots: new UploadSlots(config.upload.maxConcurrent) },
     jobs,
     admin,
     clock,
@@ -282,7 +284,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   await resumePatterns(channels, patterns, log);
   library.start();
   building.defer(() => library.close());
-  const handlers = tellEnds(library.handlers, onJobEnd, clock);
+  const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
   if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeConcurrency(config), isLiveBehind });
   else if (await mayHaveWork(config, jobs)) ensureWorker();
 

@@ -172,6 +172,9 @@ const SETTINGS = {
     timeLimitMs: durationMs("24h", "1min", "168h", {
       doc: "Longest time that one connection may take to bring a file, however steadily it does.",
     }),
+    importNetworks: networks({
+      doc: "Networks of ours, by address or CIDR block, that videos may be imported from. All that is not on the internet is refused otherwise: whoever may name a URL could look around behind the firewall.",
+    }),
     directory: text("uploads", {
       doc: "Where resumable uploads lie until they are whole; from the data directory when it does not begin with `/`. On the file system of `storage.directory` they are moved there at the end, else copied.",
     }),

@@ -10,6 +10,7 @@ import { makeDataDir } from "./data-dir.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
+import { openImports } from "./open-imports.ts";
 import { openLibrary } from "./open-library.ts";
 import type { Config } from "./settings.ts";
 
@@ -29,6 +30,9 @@ const LIGHT_CONCURRENCY = 2;
 /** Sound is made in one go: behind it, the pictures of a long film would stand still. */
 const SOUND_KINDS: readonly string[] = ["video.audio"];
 const SOUND_CONCURRENCY = 1;
+/** They wait for other servers, perhaps for hours. */
+const IMPORT_KINDS: readonly string[] = ["video.import"];
+const IMPORT_CONCURRENCY = 4;
 /** Copying may take minutes, and hold up nobody: one at a time, beside everything else. */
 const COPYING_KINDS: readonly string[] = ["video.download"];
 const COPYING_CONCURRENCY = 1;
@@ -83,7 +87,8 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
   const ffprobePath = await findFfprobe(ffmpeg.path, searchPath);
   const { videos } = catalog;
   const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, coreCount, clock, log });
-  const handlers = tellEnds(library.handlers, onJobEnd, clock);
+  const imports = openImports({ config, library, videos, jobs, store, clock, log });
+  const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
   takeJobs({ jobs, handlers, concurrency, isLiveBehind });
   log.info({ kinds: Object.keys(handlers), concurrency }, "worker started");
 
@@ -113,9 +118,11 @@ export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobs
   const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
   const isSound = (kind: string) => SOUND_KINDS.includes(kind);
   const isCopying = (kind: string) => COPYING_KINDS.includes(kind);
+  const isImport = (kind: string) => IMPORT_KINDS.includes(kind);
   const accepts = () => !isLiveBehind();
   jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
   jobs.work({ handlers: only(handlers, isCopying), concurrency: COPYING_CONCURRENCY });
+  jobs.work({ handlers: only(handlers, isImport), concurrency: IMPORT_CONCURRENCY });
   jobs.work({ handlers: only(handlers, isSound), concurrency: SOUND_CONCURRENCY, accepts });
   jobs.work({
     handlers: only(handlers, (kind) => !isLight(kind) && !isSound(kind) && !isCopying(kind)),

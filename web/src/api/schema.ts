@@ -65,6 +65,14 @@ export interface UploadFileInput {
   readonly stream_id?: string;
 }
 
+export interface ImportVideoInput {
+  /** http or https */
+  readonly url: string;
+  /** The file's name when it is left out */
+  readonly title?: string | null;
+  readonly description?: string | null;
+}
+
 export interface Problem {
   /** A URN that names the kind of error */
   readonly type: string;
@@ -483,6 +491,13 @@ export interface Session {
   readonly via: "bearer" | "cookie";
   /** null for a bearer token */
   readonly expires_at: string | null;
+}
+
+export interface ImportStarted {
+  /** Of the video that it will be */
+  readonly video_id: string;
+  /** Follow it at /api/v1/jobs/{id} */
+  readonly job_id: string;
 }
 
 export interface VideoUploaded {
