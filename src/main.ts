@@ -82,7 +82,10 @@ async function runWorker(argv: readonly string[]): Promise<void> {
     isLiveBehind: () => channel?.isLiveBehind() ?? false,
     onJobEnd: (end) => (channel ?? metrics)?.onJobEnd(end),
   });
+  // While what it works for is away it may have no connection to anything: this alone keeps it waiting then.
+  const waiting = setInterval(() => undefined, 60_000);
   await stopping;
+  clearInterval(waiting);
   await worker.close();
   await metrics?.close();
   log.close();

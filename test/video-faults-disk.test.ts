@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile } from "node:child_process";
-import { open, rm, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
@@ -37,26 +37,28 @@ async function findNamespace(): Promise<readonly string[]> {
   throw new Error(`this machine lets no test have a disk of its own, full or not:\n${refusals.join("\n")}`);
 }
 
-/** A server whose data directory is a disk of its own, which can be filled. */
+/** A server of which a directory is a disk of its own, which can be filled. */
 class FullDisk {
   readonly server: Headwater;
   readonly #filler: string;
 
-  static async start(t: TestContext, settings: Settings): Promise<FullDisk> {
+  static async start(t: TestContext, whatFills: "everything" | "media", settings: Settings): Promise<FullDisk> {
     const dataDir = await TestLibrary.directory(t);
+    const place = whatFills === "media" ? join(dataDir, "objects") : dataDir;
+    await mkdir(place, { recursive: true });
     const flags = await findNamespace();
     const mount = `mount -t tmpfs -o size=${DISK_MIB}m none "$0" && exec setpriv --pdeathsig KILL "$@"`;
     const { program, args, options } = headwaterCommand({ "data-dir": dataDir, ...settings });
-    const child = spawnBound("unshare", [...flags, "sh", "-c", mount, dataDir, program, ...args], options);
+    const child = spawnBound("unshare", [...flags, "sh", "-c", mount, place, program, ...args], options);
     const server = new Headwater(child, dataDir, false);
     t.after(() => server[Symbol.asyncDispose]());
     await server.untilStarted(soon());
-    return new FullDisk(server, child);
+    return new FullDisk(server, child, place);
   }
 
-  private constructor(server: Headwater, { pid }: ChildProcess) {
+  private constructor(server: Headwater, { pid }: ChildProcess, place: string) {
     this.server = server;
-    this.#filler = join(`/proc/${pid}/root`, server.dataDir, "filler");
+    this.#filler = join(`/proc/${pid}/root`, place, "filler");
   }
 
   /** Leaves this much. */
@@ -96,7 +98,7 @@ test(
   "a full disk refuses an upload with a clear word, leaves nothing of it, and takes it again later",
   PATIENT,
   async (t) => {
-    const disk = await FullDisk.start(t, { "video-profiles": "240p" });
+    const disk = await FullDisk.start(t, "everything", { "video-profiles": "240p" });
     const { server } = disk;
     assert.ok((await stat(LARGE_FILM)).size > 3 * MIB);
     await disk.fill(2 * MIB);
@@ -112,22 +114,38 @@ test(
   },
 );
 
-test("a disk that is full while a video is made stops it only until there is room again", PATIENT, async (t) => {
-  const disk = await FullDisk.start(t, { "video-segment-duration": "1s", "video-chunk-duration": "4s" });
+const CHUNKS: Settings = { "video-segment-duration": "1s", "video-chunk-duration": "4s", "video-profiles": "240p" };
+
+test(
+  "a disk for media that fills up while a video is made only holds that up until there is room",
+  PATIENT,
+  async (t) => {
+    const disk = await FullDisk.start(t, "media", CHUNKS);
+    const { server } = disk;
+    const videoId = await server.upload(FILM);
+    await disk.fill(0);
+    await server.untilLogged(({ msg, code }) => msg === "job attempt failed" && code === "STORAGE_FULL", soon());
+    const refused = await server.tryUpload(FILM);
+    assert.deepEqual([refused.status, ((await refused.json()) as Problem).code], [507, "STORAGE_FULL"]);
+    const { status } = await server.ask<{ status: string }>("GET", `/api/v1/videos/${videoId}`);
+    assert.ok(status === "preparing" || status === "playable", status);
+    await disk.makeRoom();
+    await server.untilReady(videoId, soon(200));
+    assert.equal((await server.stop()).code, 0);
+  },
+);
+
+test("a disk for everything that fills up stops neither server nor worker", PATIENT, async (t) => {
+  const disk = await FullDisk.start(t, "everything", CHUNKS);
   const { server } = disk;
   const videoId = await server.upload(FILM);
-  // Room for the records of what happens, not for media.
-  await disk.fill(MIB / 4);
-  await server.untilLogged(({ msg, code }) => msg === "job attempt failed" && code === "STORAGE_FULL", soon());
   await disk.fill(0);
-  await server.untilLogged(({ err }) => /the disk that holds the database is full/.test(JSON.stringify(err)), soon());
-  // Whoever asks is answered; what has to be written is refused with the reason.
+  await server.untilLogged(({ err }) => /\bfull\b/.test(JSON.stringify(err) ?? ""), soon());
   assert.equal((await server.get("/healthz")).status, 200);
-  const { status } = await server.ask<{ status: string }>("GET", `/api/v1/videos/${videoId}`);
-  assert.ok(status === "preparing" || status === "playable", status);
   const refused = await server.tryUpload(FILM);
-  assert.ok(refused.status === 507 || refused.status === 503, `${refused.status}`);
-  assert.match(((await refused.json()) as Problem).detail, /full/);
+  assert.ok([503, 507].includes(refused.status), `${refused.status}`);
+  assert.match(((await refused.json()) as Problem).detail, /\bfull\b/);
+  await server.ask("GET", `/api/v1/videos/${videoId}`);
   await disk.makeRoom();
   await server.untilReady(videoId, soon(200));
   await server.untilReady(await server.upload(FILM), soon(200));

@@ -6,6 +6,7 @@ import type { VideoId } from "../src/core/ids.ts";
 import { type Headwater, type Settings, soon, startHeadwater, startWorker } from "./support/headwater.ts";
 import { TestLibrary } from "./support/libraries.ts";
 import type { LoggedProcess } from "./support/logged-process.ts";
+import { PostgresServer } from "./support/postgres-server.ts";
 import { sourceDirectory, writeSource } from "./support/source-files.ts";
 
 const directory = await sourceDirectory();
@@ -137,6 +138,23 @@ test("a worker of its own makes videos, and gives them back at SIGTERM", PATIENT
   await using worker = startWorker(settings);
   await opened.until(video.videoId, "ready", "errored");
   assert.equal((await opened.catalog.videos.get(video.videoId))?.status, "ready", worker.output);
+});
+
+test("a worker of its own waits for a PostgreSQL that went away", PATIENT, async (t) => {
+  await using postgres = await PostgresServer.start();
+  const settings = { "data-dir": await TestLibrary.directory(t), "database-url": await postgres.createDatabase() };
+  await using worker = startWorker(settings);
+  await worker.untilLogged(({ msg }) => msg === "worker started", soon());
+  await postgres.crash();
+  // Both of its loops, for what is light and what is not.
+  const untilBoth = async (message: string) => {
+    const isLogged = () => worker.log.filter(({ msg }) => msg === message).length >= 2;
+    await worker.untilLogged(isLogged, soon());
+  };
+  await untilBoth("the table of jobs does not answer");
+  await postgres.launch();
+  await untilBoth("the table of jobs answers again");
+  assert.equal((await worker.stop()).code, 0);
 });
 
 test("a worker says in one line what keeps it from starting", PATIENT, async (t) => {
