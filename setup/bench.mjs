@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import {
   buildWeb,
-  findNode,
   installPackages,
   installPrograms,
+  prepareNode,
   ROOT,
   runInForeground,
   runSteps,
@@ -13,7 +13,7 @@ import {
 
 await runSteps(async () => {
   await installPackages();
-  const node = findNode();
+  const node = await prepareNode();
   await installPrograms(TEST_NEEDS);
   await buildWeb(node);
   await runInForeground(node, [join(ROOT, "bench", "main.ts"), ...process.argv.slice(2)]);

@@ -1,11 +1,11 @@
 // `npm run check`: format and lint, types, unused code, import directions; all at once, telling only what is wrong.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { capture, findNode, installPackages, ROOT, runSteps } from "./steps.mjs";
+import { capture, installPackages, prepareNode, ROOT, runSteps } from "./steps.mjs";
 
 await runSteps(async () => {
   await installPackages();
-  const node = findNode();
+  const node = await prepareNode();
   const tool = (name) => join(ROOT, "node_modules", ".bin", name);
   const checks = [
     ["format and lint", tool("biome"), ["check", "--error-on-warnings"]],

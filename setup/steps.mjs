@@ -13,6 +13,8 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const NODE_MAJOR = 26;
+/** Not in every minimal system. */
+const NODE_LIBRARY = { file: "libatomic.so", package: "libatomic1" };
 const APT_LOCK_WAIT_S = 300;
 
 /** Something that the person at the keyboard has to do; `message` says what. */
@@ -50,8 +52,25 @@ async function readPackages(path) {
   }
 }
 
-/** The path of a Node that runs TypeScript: the packaged one, else the one that runs this. */
-export function findNode() {
+/** The path of a Node that runs TypeScript: the packaged one, with the library that it needs, else the one that runs this. */
+export async function prepareNode() {
+  const node = findNode();
+  let problem = await problemOf(node);
+  if (problem?.includes(NODE_LIBRARY.file)) {
+    await installByApt([NODE_LIBRARY.package]);
+    problem = await problemOf(node);
+  }
+  if (problem !== undefined) throw new SetupProblem(`${node} does not run here:\n${excerptOf(problem)}`);
+  return node;
+}
+
+/** What it says instead of its version. */
+async function problemOf(node) {
+  const { code, output } = await capture(node, ["--version"]);
+  return code === 0 ? undefined : output;
+}
+
+function findNode() {
   const packaged = join(ROOT, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
   if (existsSync(packaged)) return packaged;
   if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) return process.execPath;
@@ -89,7 +108,10 @@ export const TEST_NEEDS = [
 /** Installs by apt the packages of `needs` that are missing, as root or by a sudo that asks no password. */
 export async function installPrograms(needs) {
   const missing = await missingPackages(needs);
-  if (missing.length === 0) return;
+  if (missing.length > 0) await installByApt(missing);
+}
+
+async function installByApt(missing) {
   const install = ["install", "-y", "--no-install-recommends", ...missing];
   const byHand = `sudo apt-get update && sudo apt-get ${install.join(" ")}`;
   if (!findProgram("apt-get")) throw new SetupProblem(`install these and run this again: ${missing.join(", ")}`);

@@ -3,9 +3,9 @@ import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import {
   buildWeb,
-  findNode,
   installPackages,
   installPrograms,
+  prepareNode,
   ROOT,
   runInForeground,
   runSteps,
@@ -19,7 +19,7 @@ const TEST_LIMIT_MS = 180_000;
 
 await runSteps(async () => {
   await installPackages();
-  const node = findNode();
+  const node = await prepareNode();
   await installPrograms(TEST_NEEDS);
   await buildWeb(node);
   process.chdir(ROOT);

@@ -131,6 +131,26 @@ test("installs a missing ffmpeg by apt-get, and waits while another apt holds th
   assert.equal(code, 7);
 });
 
+test("installs the library that the packaged Node lacks on a minimal system, and says when Node does not run", async (t) => {
+  const aptGet = `case "$*" in *install*libatomic1*) : > "$LOG.atomic" ;; esac`;
+  const programs = {
+    ...{ ffmpeg: NOTHING, ffprobe: NOTHING, "apt-get": aptGet, true: NOTHING },
+    ...{ sudo: 'shift; exec "$@"', env: 'shift; exec "$@"' },
+  };
+  const lacking = "error while loading shared libraries: libatomic.so.1: cannot open shared object file";
+  for (const [complaint, expected] of [
+    [lacking, /^setup: installing libatomic1 \(apt-get\)\nstarted /],
+    ["GLIBC_2.28 not found", /^setup: .*node does not run here:\n {2}GLIBC_2.28 not found\n$/],
+  ] as const) {
+    const directory = await makeCheckout(t, programs);
+    const node = join(directory, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+    await rm(node);
+    const script = `[ -e "$LOG.atomic" ] || { echo "${complaint}" >&2; exit 127; }\nexec ${process.execPath} "$@"`;
+    await writeFile(node, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    assert.match((await start(directory, ["--once"]).ended).output, expected);
+  }
+});
+
 test("names the one command to run when it may not install", async (t) => {
   const programs = { "apt-get": NOTHING, sudo: "exit 1" };
   const directory = await makeCheckout(t, programs);
