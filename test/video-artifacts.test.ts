@@ -277,7 +277,15 @@ test("names the storyboard in HLS and DASH, and serves its files", PATIENT, asyn
   assert.match((await shown.mpd(undefined)).text, /contentType="image".*media="storyboard-1.jpg".*value="4x1"/s);
   const names = [...video.files.keys()].toSorted();
   const thumbnails = ["thumbnails/1.jpg", "thumbnails/2.jpg"];
-  assert.deepEqual(names, ["poster.jpg", "storyboard-1.jpg", "storyboard.json", "storyboard.vtt", ...thumbnails]);
+  const previews = ["preview.mp4", "preview.webp"];
+  assert.deepEqual(names, [
+    "poster.jpg",
+    ...previews,
+    "storyboard-1.jpg",
+    "storyboard.json",
+    "storyboard.vtt",
+    ...thumbnails,
+  ]);
 });
 
 /** The checksum of all packets of a file's stream, as they are. */
@@ -370,4 +378,61 @@ test("makes downloads of encoded pictures and of sound alone, anew when the rend
   const made = (await opened.keys()).filter((key) => key.includes("/artifacts/"));
   assert.equal(made.length, 2, "the download of what the rendition was is gone");
   await assert.rejects(downloads.request(videoId, "99p"), { code: "NOT_FOUND" });
+});
+
+/** How many pictures an animated WebP has, and how long they are shown in all. */
+function readWebp(bytes: Buffer): { width: number; height: number; frameCount: number; lengthMs: number } {
+  assert.equal(bytes.toString("latin1", 0, 4) + bytes.toString("latin1", 8, 16), "RIFFWEBPVP8X");
+  assert.equal(bytes.readUInt32LE(4) + 8, bytes.length);
+  let frameCount = 0;
+  let lengthMs = 0;
+  for (let at = 12; at < bytes.length; ) {
+    const size = bytes.readUInt32LE(at + 4);
+    if (bytes.toString("latin1", at, at + 4) === "ANMF") {
+      frameCount += 1;
+      lengthMs += bytes.readUIntLE(at + 8 + 12, 3);
+    }
+    at += 8 + size + (size % 2);
+  }
+  return { width: bytes.readUIntLE(24, 3) + 1, height: bytes.readUIntLE(27, 3) + 1, frameCount, lengthMs };
+}
+
+test("shows moments of a film in 30 seconds, with their sound", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const silent = await dawn("silent.mp4", { seconds: 58, perSecond: 4, size: "160x90" });
+  const tone = ["-f", "lavfi", "-i", "sine=f=440:d=58"];
+  const source = await writeSource("-i", silent, ...tone, "-c:v", "copy", "-c:a", "aac", join(directory, "heard.mp4"));
+  const videoId = await madeOf(opened, source);
+  const preview = await artifactFile(opened, videoId, "preview.mp4");
+  assert.equal(await decodeErrors(preview), "");
+  const { streams } = await probeFile(preview, "-show_streams");
+  assert.deepEqual(
+    streams?.map(({ codec_name, start_time, duration }) => [codec_name, start_time, Math.round(Number(duration) * 10)]),
+    [
+      ["h264", "0.000000", 300],
+      ["aac", "0.000000", 300],
+    ],
+  );
+  const bytes = await readFile(preview);
+  assert.ok(bytes.indexOf("moov") < bytes.indexOf("mdat"), "its tables stand first");
+  for (const [place, startS] of [2, 12, 22, 32, 40, 50].entries()) {
+    const still = join(directory, `still-${place}.png`);
+    await writeSource("-ss", `${place * 5 + 1}`, "-i", preview, "-frames:v", "1", still);
+    const level = await brightnessOf(still);
+    assert.ok(Math.abs(level - 4 * (startS + 1)) < 12, `${level} in moment ${place}`);
+  }
+  const { frameCount, ...moving } = readWebp(await readFile(await artifactFile(opened, videoId, "preview.webp")));
+  assert.deepEqual(moving, { width: 160, height: 90, lengthMs: 6_000 });
+  assert.ok(frameCount >= 6, "pictures that are alike are one");
+  await checkNoOrphans(opened);
+});
+
+test("shows all of a short video without sound", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const videoId = await madeOf(opened, await dawn("brief.mp4", { seconds: 3, perSecond: 50 }));
+  const preview = await artifactFile(opened, videoId, "preview.mp4");
+  assert.equal((await frameTimes(preview)).length, 15);
+  assert.equal((await probeFile(preview, "-show_streams")).streams?.length, 1);
+  const { lengthMs } = readWebp(await readFile(await artifactFile(opened, videoId, "preview.webp")));
+  assert.ok(Math.abs(lengthMs - 3_000) <= 200, `${lengthMs}`);
 });

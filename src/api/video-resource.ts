@@ -1,5 +1,6 @@
 import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { Job } from "../jobs/job-queue.ts";
+import { hasArtifact, POSTER, PREVIEW, PREVIEW_IMAGE, STORYBOARD } from "../library/artifacts/artifact-steps.ts";
 import { downloadsOf } from "../library/artifacts/downloads.ts";
 import { thumbnailsOf } from "../library/artifacts/stills.ts";
 import type { VideoProgress } from "../library/video-progress.ts";
@@ -17,7 +18,11 @@ export interface VideoDetails {
 }
 
 /** The video as lists show it. */
-export function summarizeVideo(record: VideoRecord, progress: number, hasPoster: boolean): VideoSummaryBody {
+export function summarizeVideo(
+  record: VideoRecord,
+  progress: number,
+  artifacts: readonly VideoArtifactRecord[],
+): VideoSummaryBody {
   return {
     video_id: record.videoId,
     title: titleOf(record),
@@ -25,16 +30,17 @@ export function summarizeVideo(record: VideoRecord, progress: number, hasPoster:
     progress,
     duration_ms: record.durationMs,
     created_at: instant(record.createdAtMs),
-    poster_url: hasPoster ? artifactPath(record, "poster.jpg") : null,
+    poster_url: artifactUrl(record, artifacts, POSTER),
+    preview_image_url: artifactUrl(record, artifacts, PREVIEW_IMAGE),
     error: record.error ? { ...record.error } : null,
   };
 }
 
 /** The video with all that is known of it; `baseUrl` is where people reach us, without a trailing slash. */
 export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody {
-  const { record, progress } = details;
+  const { record, progress, artifacts } = details;
   return {
-    ...summarizeVideo(record, progress.share, hasArtifact(details, "poster.jpg")),
+    ...summarizeVideo(record, progress.share, artifacts),
     description: record.description,
     source: record.source && { file_name: record.source.fileName, size_bytes: record.source.sizeBytes },
     renditions: describeRenditions(details),
@@ -45,17 +51,16 @@ export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody
     dash_url: `${baseUrl}${videoPath(record)}/manifest.mpd`,
     watch_url: `${baseUrl}/watch/${record.videoId}`,
     thumbnails: describeThumbnails(details),
-    storyboard_url: artifactUrl(details, "storyboard.vtt"),
-    downloads: downloadsOf(details.artifacts).map(({ renditionId, name, sizeBytes }) => {
+    storyboard_url: artifactUrl(record, artifacts, STORYBOARD),
+    downloads: downloadsOf(artifacts).map(({ renditionId, name, sizeBytes }) => {
       return { rendition: renditionId, url: artifactPath(record, name), size_bytes: sizeBytes };
     }),
-    preview_url: artifactUrl(details, "preview.mp4"),
+    preview_url: artifactUrl(record, artifacts, PREVIEW),
   };
 }
 
 /** What a player needs, in references relative to this server. */
 export function describePlayback(record: VideoRecord, artifacts: readonly VideoArtifactRecord[]): VideoPlaybackBody {
-  const has = (name: string) => artifacts.some((artifact) => artifact.name === name);
   return {
     video_id: record.videoId,
     title: titleOf(record),
@@ -63,8 +68,8 @@ export function describePlayback(record: VideoRecord, artifacts: readonly VideoA
     duration_ms: record.durationMs,
     hls_url: `${videoPath(record)}/master.m3u8`,
     dash_url: `${videoPath(record)}/manifest.mpd`,
-    poster_url: has("poster.jpg") ? artifactPath(record, "poster.jpg") : null,
-    storyboard_url: has("storyboard.vtt") ? artifactPath(record, "storyboard.vtt") : null,
+    poster_url: artifactUrl(record, artifacts, POSTER),
+    storyboard_url: artifactUrl(record, artifacts, STORYBOARD),
   };
 }
 
@@ -140,12 +145,8 @@ function artifactPath(record: VideoRecord, name: string): string {
   return `${videoPath(record)}/${name}`;
 }
 
-function hasArtifact({ artifacts }: VideoDetails, name: string): boolean {
-  return artifacts.some((artifact) => artifact.name === name);
-}
-
-function artifactUrl(details: VideoDetails, name: string): string | null {
-  return hasArtifact(details, name) ? artifactPath(details.record, name) : null;
+function artifactUrl(record: VideoRecord, artifacts: readonly VideoArtifactRecord[], name: string): string | null {
+  return hasArtifact(artifacts, name) ? artifactPath(record, name) : null;
 }
 
 function instantOrNull(ms: number | null): string | null {

@@ -48,6 +48,7 @@ test("tells all that is known of a video, by the name of its file until it has a
     source: { file_name: "holiday.mp4", size_bytes: 1234 },
     renditions: [],
     poster_url: null,
+    preview_image_url: null,
     hls_url: `https://media.example/videos/${videoId}/master.m3u8`,
     dash_url: `https://media.example/videos/${videoId}/manifest.mpd`,
     watch_url: `https://media.example/watch/${videoId}`,

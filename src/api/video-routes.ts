@@ -55,11 +55,7 @@ export function videoRoutes(app: FastifyInstance, dependencies: ApiDependencies)
           isMade ? 1 : stored.progress(record.videoId).then((progress) => progress.share),
           videos.artifacts(record.videoId),
         ]);
-        return summarizeVideo(
-          record,
-          share,
-          artifacts.some(({ name }) => name === "poster.jpg"),
-        );
+        return summarizeVideo(record, share, artifacts);
       });
       return { videos: await Promise.all(summaries), next_cursor: page.nextCursor ?? null };
     },

@@ -64,7 +64,8 @@ const summaryFields = {
   progress: share.describe("Of all that is to be made"),
   duration_ms: figure,
   created_at: timestamp,
-  poster_url: z.string().nullable().describe("Reference, relative to this server"),
+  poster_url: z.string().nullable().describe("JPEG; reference, relative to this server"),
+  preview_image_url: z.string().nullable().describe("Animated WebP; reference, relative to this server"),
   error: reasonSchema.nullable(),
 };
 

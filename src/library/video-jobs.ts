@@ -21,6 +21,7 @@ export const VIDEO_JOB_DATA = {
   "video.text": z.strictObject({ videoId, targets }),
   "video.poster": z.strictObject({ videoId }),
   "video.pictures": z.strictObject({ videoId }),
+  "video.preview": z.strictObject({ videoId }),
   "video.download": z.strictObject({ videoId, renditionId: z.string(), epoch: z.string() }),
   "video.delete": z.strictObject({ videoId, keys: z.array(z.string()) }),
 } as const;
@@ -42,6 +43,7 @@ const PRIORITIES = {
   delete: 40,
   download: 50,
   pictures: 60,
+  preview: 70,
   chunk: 100,
 };
 /** With back-off, a store or database that is gone for eight minutes fails nothing. */
@@ -109,6 +111,11 @@ export function posterJob(videoId: VideoId): NewJob {
 export function picturesJob(videoId: VideoId): NewJob {
   const dedupKey = `pictures:${videoId}`;
   return { kind: "video.pictures", data: { videoId }, priority: PRIORITIES.pictures, dedupKey, ...TRIED };
+}
+
+export function previewJob(videoId: VideoId): NewJob {
+  const dedupKey = `preview:${videoId}`;
+  return { kind: "video.preview", data: { videoId }, priority: PRIORITIES.preview, dedupKey, ...TRIED };
 }
 
 /** A rendition and its sound as one file. */

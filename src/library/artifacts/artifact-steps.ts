@@ -1,13 +1,15 @@
 import type { VideoArtifactRecord } from "../../catalog/video-record.ts";
 import type { NewJob } from "../../jobs/job-queue.ts";
-import { picturesJob, posterJob } from "../video-jobs.ts";
-import type { VideoState } from "../video-records.ts";
+import { picturesJob, posterJob, previewJob } from "../video-jobs.ts";
+import { isUnsettled, type VideoState } from "../video-records.ts";
 import { isPlayable } from "../video-steps.ts";
 import { wholePictureRecords } from "./whole-renditions.ts";
 
 /** Names of artifacts, as they stand in paths. */
 export const POSTER = "poster.jpg";
 export const STORYBOARD = "storyboard.vtt";
+export const PREVIEW = "preview.mp4";
+export const PREVIEW_IMAGE = "preview.webp";
 export function thumbnailName(place: number): string {
   return `thumbnails/${place + 1}.jpg`;
 }
@@ -20,10 +22,17 @@ export function missingArtifactJobs(state: VideoState, artifacts: readonly Video
   const { videoId, source } = state.video;
   const lacks = (name: string) => !hasArtifact(artifacts, name);
   const hasWhole = wholePictureRecords(state).length > 0;
+  const lacksPreview = lacks(PREVIEW) || lacks(PREVIEW_IMAGE);
   return [
     ...(source && isPlayable(state) && lacks(POSTER) ? [posterJob(videoId)] : []),
     ...(hasWhole && (lacks(STORYBOARD) || lacks(thumbnailName(0))) ? [picturesJob(videoId)] : []),
+    ...(hasWhole && lacksPreview && isHeard(state) ? [previewJob(videoId)] : []),
   ];
+}
+
+/** No sound is still being made. */
+export function isHeard({ renditions }: VideoState): boolean {
+  return !renditions.some(({ record }) => record.kind === "audio" && isUnsettled(record));
 }
 
 export function hasArtifact(artifacts: readonly VideoArtifactRecord[], name: string): boolean {

@@ -11,9 +11,10 @@ import type { PlannedRendition, VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "../video-source.ts";
 import { ArtifactPublisher, type MadeArtifact } from "./artifact-publisher.ts";
-import { hasArtifact, POSTER, STORYBOARD, thumbnailName } from "./artifact-steps.ts";
+import { hasArtifact, isHeard, POSTER, PREVIEW, PREVIEW_IMAGE, STORYBOARD, thumbnailName } from "./artifact-steps.ts";
 import { downloadDetails, downloadName } from "./downloads.ts";
 import { makeCover, makePoster, makeStoredPoster, type Poster } from "./poster.ts";
+import { makeMovingPicture, makePreview, PREVIEW_SIDE } from "./preview.ts";
 import { makeThumbnails, THUMBNAIL_SIDE } from "./stills.ts";
 import { writeStoredMovie } from "./stored-movie.ts";
 import { makeStoryboard } from "./storyboard.ts";
@@ -47,6 +48,7 @@ export class ArtifactWork {
     this.handlers = {
       "video.poster": this.#handler((attempt) => this.#poster(attempt)),
       "video.pictures": this.#handler((attempt) => this.#pictures(attempt)),
+      "video.preview": this.#handler((attempt) => this.#preview(attempt)),
       "video.download": this.#handler((attempt) => this.#download(attempt)),
     };
   }
@@ -103,6 +105,23 @@ export class ArtifactWork {
     if (small && !hasArtifact(artifacts, STORYBOARD)) {
       await publisher.publish(await makeStoryboard(tools, small, signal));
     }
+  }
+
+  /** Made anew when one of its two forms is missing: the other costs little more. */
+  async #preview({ state, artifacts, publisher, signal }: ArtifactAttempt): Promise<void> {
+    const { tools, videos } = this.#options;
+    const pictures = await wholePictures(videos, state, PREVIEW_SIDE);
+    const isThere = hasArtifact(artifacts, PREVIEW) && hasArtifact(artifacts, PREVIEW_IMAGE);
+    if (!pictures || isThere || !isHeard(state)) return;
+    const [sound] = state.renditions.filter(({ record }) => record.renditionId === pictures.audioRenditionId);
+    const heard = sound && (await readWhole(videos, sound.record));
+    const preview = await makePreview(tools, { pictures, sound: heard, signal });
+    const { mp4, durationMs } = preview;
+    if (!hasArtifact(artifacts, PREVIEW)) {
+      await publisher.publish([{ name: PREVIEW, contentType: "video/mp4", body: mp4, details: { durationMs } }]);
+    }
+    const image = await makeMovingPicture(tools, preview, signal);
+    await publisher.publish([{ name: PREVIEW_IMAGE, contentType: "image/webp", body: image, details: null }]);
   }
 
   async #download({ state, artifacts, publisher, signal, job, report }: ArtifactAttempt): Promise<void> {

@@ -182,8 +182,10 @@ export interface VideoSummary {
   readonly duration_ms: number | null;
   /** RFC 3339, UTC */
   readonly created_at: string;
-  /** Reference, relative to this server */
+  /** JPEG; reference, relative to this server */
   readonly poster_url: string | null;
+  /** Animated WebP; reference, relative to this server */
+  readonly preview_image_url: string | null;
   readonly error: Reason | null;
 }
 
@@ -197,8 +199,10 @@ export interface Video {
   readonly duration_ms: number | null;
   /** RFC 3339, UTC */
   readonly created_at: string;
-  /** Reference, relative to this server */
+  /** JPEG; reference, relative to this server */
   readonly poster_url: string | null;
+  /** Animated WebP; reference, relative to this server */
+  readonly preview_image_url: string | null;
   readonly error: Reason | null;
   readonly description: string | null;
   /** What was handed in */

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { VideoSummary } from "../api/model.ts";
 import { lengthText } from "../text/figures.ts";
 import { embedCode, watchUrl } from "../text/snippets.ts";
@@ -10,10 +11,11 @@ import { VideoBadge } from "./video-badge.tsx";
 /** One video at a glance. The title leads to its details. */
 export function VideoCard({ video, onDelete }: { video: VideoSummary; onDelete: () => void }) {
   const canPlay = video.status === "ready" || video.status === "playable";
+  const [isPointedAt, setPointedAt] = useState(false);
   return (
-    <article class="card">
+    <article class="card" onPointerEnter={() => setPointedAt(true)} onPointerLeave={() => setPointedAt(false)}>
       <div class="picture">
-        <Poster video={video} />
+        <Poster video={video} isMoving={isPointedAt} />
         {video.status !== "ready" && <VideoBadge status={video.status} />}
         {video.duration_ms !== null && <span class="length">{lengthText(video.duration_ms)}</span>}
       </div>
@@ -50,13 +52,25 @@ export function VideoCard({ video, onDelete }: { video: VideoSummary; onDelete: 
   );
 }
 
+interface PosterProps {
+  video: Pick<VideoSummary, "poster_url" | "preview_image_url">;
+  /** Somebody wants to know what it is about: moments of it move, where people like that and there are any. */
+  isMoving?: boolean;
+}
+
 /** The poster, or what stands for it until there is one. */
-export function Poster({ video }: { video: Pick<VideoSummary, "poster_url"> }) {
+export function Poster({ video, isMoving = false }: PosterProps) {
+  const { poster_url: poster, preview_image_url: moving } = video;
   return (
     <div class="thumbnail">
-      {video.poster_url ? <img src={video.poster_url} alt="" loading="lazy" /> : <Icon name="film" />}
+      {poster ? <img src={poster} alt="" loading="lazy" /> : <Icon name="film" />}
+      {isMoving && moving && !prefersStillness() && <img src={moving} alt="" />}
     </div>
   );
+}
+
+function prefersStillness(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 function VideoLine({ video }: { video: VideoSummary }) {
