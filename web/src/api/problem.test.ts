@@ -6,7 +6,7 @@ test("a problem body speaks by its detail", () => {
   const problem = problemOf(409, { title: "A stream with this id exists", detail: "The id studio-1 is taken" });
   assert.equal(problem.status, 409);
   assert.equal(problem.title, "A stream with this id exists");
-  assert.equal(sentenceOf(problem), "The id studio-1 is taken");
+  assert.equal(sentenceOf(problem), "The id studio-1 is taken.");
 });
 
 test("a problem body without detail speaks by its title", () => {

@@ -1,3 +1,5 @@
+import { asSentence } from "../text/sentence.ts";
+
 /** An answer of the API that is not a success: what an RFC 9457 problem body says, for a person to read. */
 export class ApiProblem extends Error {
   /** HTTP status; 0 when no answer came at all. */
@@ -25,5 +27,5 @@ function textOr(value: unknown, otherwise: string): string {
 
 /** One sentence for a person about anything that was thrown. */
 export function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return asSentence(error instanceof Error ? error.message : String(error));
 }

@@ -1,4 +1,5 @@
-import type { Upload } from "tus-js-client";
+import type { DetailedError, Upload } from "tus-js-client";
+import { problemOf, sentenceOf } from "../api/problem.ts";
 
 const ENDPOINT = "/api/v1/uploads";
 /** Two keep a line full while one of them waits for an answer. */
@@ -181,7 +182,7 @@ class Sending {
       onProgress: (sentBytes) => this.#progress(sentBytes),
       onSuccess: () => this.#become("sent"),
       onError: (error) => {
-        this.#problem = problemOf(error);
+        this.#problem = sentenceFor(error);
         this.#become("failed");
       },
     });
@@ -221,15 +222,18 @@ function canPass(status = 500): boolean {
   return status >= 500 || [409, 423, 429].includes(status);
 }
 
-/** The sentence of a problem body, when the server sent one. */
-function problemOf(error: Error): string {
-  const { originalResponse } = error as Error & { originalResponse?: { getBody(): string } | null };
-  const body = originalResponse?.getBody();
-  if (!body) return "The connection broke. What was sent is kept: try again.";
+/** What the server said of it, or that it could say nothing. */
+function sentenceFor(error: Error): string {
+  const { originalResponse: response } = error as DetailedError;
+  if (!response) return "The connection broke. What was sent is kept: try again.";
+  return sentenceOf(problemOf(response.getStatus(), parsed(response.getBody())));
+}
+
+function parsed(body: string): unknown {
   try {
-    const { detail, title } = JSON.parse(body) as { detail?: string; title?: string };
-    return detail ?? title ?? error.message;
+    return JSON.parse(body);
   } catch {
-    return body.length < 200 ? body : error.message;
+    // Not of this server, then: something in front of it.
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { VideoSummary } from "../api/model.ts";
 import { lengthText } from "../text/figures.ts";
+import { asSentence } from "../text/sentence.ts";
 import { embedCode, watchUrl } from "../text/snippets.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -78,7 +79,7 @@ function VideoLine({ video }: { video: VideoSummary }) {
     return (
       <p class="note error">
         <Icon name="fault" />
-        <span>{video.error.message}</span>
+        <span>{asSentence(video.error.message)}</span>
       </p>
     );
   }

@@ -3,6 +3,7 @@ import { api } from "../api/client.ts";
 import type { VideoDetails } from "../api/model.ts";
 import { ApiProblem, sentenceOf } from "../api/problem.ts";
 import { bytesText, lengthText, spanText } from "../text/figures.ts";
+import { asSentence } from "../text/sentence.ts";
 import { embedCode, watchUrl } from "../text/snippets.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { CopyField } from "../ui/copy-field.tsx";
@@ -149,7 +150,7 @@ function VideoPreview({ video }: { video: VideoDetails }) {
 
 /** Why there is no video, or how far it is. */
 function Making({ video, onCancel }: { video: VideoDetails; onCancel: () => void }) {
-  if (video.error) return <Problem text={video.error.message} />;
+  if (video.error) return <Problem text={asSentence(video.error.message)} />;
   if (video.status === "ready") return null;
   const left = video.remaining_ms === null ? "" : ` · ${spanText(video.remaining_ms)} left`;
   return (
