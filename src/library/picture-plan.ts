@@ -1,4 +1,5 @@
 import { type LadderPicture, type LadderRung, NAMED_QUALITIES, planLadder, QUALITY_NAMES } from "../encode/ladder.ts";
+import { VIDEO_TIMESCALE } from "../media/timebase.ts";
 import type { PlanOptions } from "./plan-options.ts";
 import type { SourceMedia, SourceVideo } from "./source-media.ts";
 import type { PictureTreatment, VideoEncodeSpec } from "./video-plan.ts";
@@ -29,6 +30,25 @@ export function planPicture(media: SourceMedia, video: SourceVideo, options: Pla
     rungs: rungsFor(media, video, treatment, copies, options),
     notes: notesOn(media, video, treatment, obstacle),
   };
+}
+
+/** Of what we encode: x264 puts one picture that others need between two that are shown around it. */
+const ENCODED_REORDER_COUNT = 2;
+/** What Matroska rounds times to. */
+const ROUNDED_TICKS = VIDEO_TIMESCALE / 1000;
+/** More would be seen as a hole at the beginning: hls.js (1.6) fills up to 100 ms. */
+const MOST_LEAD_TICKS = VIDEO_TIMESCALE / 10;
+
+/**
+ * By how much the media times of a video are later than its presentation times, sound included: pictures that are decoded
+ * in another order than shown then need no negative offset between the two. Players of browsers can do with those, ffmpeg's
+ * (5.1 to 8.1) shows all pictures later by the largest of them, out of step with sound.
+ */
+export function leadTicksOf({ frameRate, reorderCount }: SourceVideo, { frameRateLimit }: PictureTreatment): number {
+  const count = Math.max(ENCODED_REORDER_COUNT, reorderCount);
+  const frames = perSecond(frameRateLimit ?? frameRate);
+  const frameTicks = frames > 0 ? VIDEO_TIMESCALE / frames : 0;
+  return Math.min(MOST_LEAD_TICKS, Math.ceil(count * frameTicks + ROUNDED_TICKS));
 }
 
 const COPIED_PROFILES = new Set(["Constrained Baseline", "Baseline", "Main", "High"]);

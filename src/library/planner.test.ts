@@ -41,7 +41,7 @@ function videoOf(change: Partial<SourceVideo> = {}): SourceVideo {
     hdr: null,
     isInterlaced: false,
     fieldOrder: "progressive",
-    isReordered: true,
+    reorderCount: 2,
     startMs: 0,
     durationMs: 60_000,
     bitrateBps: 6_000_000,
@@ -291,6 +291,17 @@ test("says how a picture is treated, and why it is not kept", () => {
   ]) {
     assert.equal(treat(change)[0], "encode", JSON.stringify(change));
   }
+});
+
+test("leads by the pictures that are held back, up to a tenth of a second", () => {
+  const leadOf = (...video: SourceVideo[]) => planVideo(mediaOf({ video }), OPTIONS).leadTicks;
+  const rate = (numerator: number, denominator = 1) => ({ frameRate: { numerator, denominator } });
+  assert.equal(leadOf(), 0);
+  assert.equal(leadOf(videoOf({ ...rate(25), reorderCount: 0 })), 2 * 3600 + 90, "what is encoded beside it");
+  assert.equal(leadOf(videoOf({ ...rate(60), reorderCount: 4 })), 4 * 1500 + 90);
+  assert.equal(leadOf(videoOf({ ...rate(120), reorderCount: 0 })), 2 * 1500 + 90, "every second picture is kept");
+  assert.equal(leadOf(videoOf(rate(1))), 9000);
+  assert.equal(leadOf(videoOf({ frameRate: null })), 90);
 });
 
 test("makes what is asked for by name, and nothing larger than the source", () => {

@@ -1,6 +1,6 @@
 import { NAMED_QUALITIES } from "../encode/ladder.ts";
 import { planAudio } from "./audio-plan.ts";
-import { type PicturePlan, planPicture } from "./picture-plan.ts";
+import { leadTicksOf, type PicturePlan, planPicture } from "./picture-plan.ts";
 import type { PlanOptions } from "./plan-options.ts";
 import { mainVideo, type SourceMedia, type SourceVideo } from "./source-media.ts";
 import { planTexts } from "./text-plan.ts";
@@ -24,6 +24,7 @@ export function planVideo(media: SourceMedia, options: PlanOptions): VideoPlan {
   return {
     road: hasCopy ? "repackage" : "encode",
     zeroTicks,
+    leadTicks: video && picture ? leadTicksOf(video, picture.treatment) : 0,
     durationMs: media.durationMs,
     segmentTargetMs,
     chunkTargetMs,

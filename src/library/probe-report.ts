@@ -11,6 +11,8 @@ export interface DescribedProbe {
   readonly scannedEndMs: number | undefined;
 }
 
+/** H.264 and HEVC hold no more pictures back. */
+const MOST_REORDERED = 16;
 const TEXT_CODECS = new Set(["subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"]);
 
 /**
@@ -89,7 +91,7 @@ function describeVideo(stream: StreamReport): SourceVideo[] {
       hdr: hdrOf(stream),
       isInterlaced: ["tt", "bb", "tb", "bt"].includes(stream.field_order ?? ""),
       fieldOrder: stream.field_order ?? null,
-      isReordered: (stream.has_b_frames ?? 0) > 0,
+      reorderCount: Math.min(MOST_REORDERED, Math.max(0, Math.trunc(stream.has_b_frames ?? 0))),
       ...timesOf(stream),
       frameCount: stream.nb_frames && isWhole(stream.nb_frames) ? stream.nb_frames : null,
       isDefault: stream.disposition.default === 1,

@@ -8,8 +8,8 @@ import type { StoredSegment } from "../packaging/stored-rendition.ts";
 import { renditionInit } from "./make/rendition-init.ts";
 import { readRenditionInit, readSegments, renditionInitJson, segmentsJson, storedRendition } from "./rendition-json.ts";
 
-const video = renditionInit((await encodeVideo("libx264", "-preset", "ultrafast")).track.format);
-const audio = renditionInit((await encodeAudio("aac")).track.format);
+const video = renditionInit((await encodeVideo("libx264", "-preset", "ultrafast")).track.format, 7200);
+const audio = renditionInit((await encodeAudio("aac")).track.format, 7200);
 const videoId = newVideoId();
 
 /** As a database gives it back. */

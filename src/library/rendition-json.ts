@@ -36,6 +36,7 @@ const init = z.strictObject({
   format: z.discriminatedUnion("kind", [videoFormat, audioFormat]),
   timescale: size,
   bytes,
+  lead: count.default(0),
 });
 
 /** A video of hours has thousands of these: names are short. Keys follow from the chunk's prefix and the place. */
@@ -49,18 +50,18 @@ const segment = z.strictObject({
 });
 
 /** As `VideoRenditionRecord.init` keeps it. Equal headers make equal JSON: chunks of a rendition are compared by it. */
-export function renditionInitJson({ format, timescale, bytes }: RenditionInit): JsonObject {
+export function renditionInitJson({ format, timescale, bytes, leadTicks }: RenditionInit): JsonObject {
   const config = Buffer.from(format.config).toString("base64");
   const told = JSON.parse(JSON.stringify({ ...format, config })) as JsonObject;
-  return { format: told, timescale, bytes: Buffer.from(bytes).toString("base64") };
+  return { format: told, timescale, bytes: Buffer.from(bytes).toString("base64"), lead: leadTicks };
 }
 
 /** Throws ZodError when the record is of another version. */
 export function readRenditionInit(json: JsonObject): RenditionInit {
-  const { format, timescale, bytes } = init.parse(json);
-  if (format.kind === "audio")
-    return { format: { ...format, samplesPerUnit: format.samplesPerUnit }, timescale, bytes };
-  return { format: { ...format, frameRate: format.frameRate, colour: format.colour }, timescale, bytes };
+  const { format, lead: leadTicks, ...rest } = init.parse(json);
+  const told = { ...rest, leadTicks };
+  if (format.kind === "audio") return { format: { ...format, samplesPerUnit: format.samplesPerUnit }, ...told };
+  return { format: { ...format, frameRate: format.frameRate, colour: format.colour }, ...told };
 }
 
 /** As `VideoChunkRecord.segments` keeps them. */
@@ -96,11 +97,11 @@ export function storedRendition(
 ): StoredRendition | undefined {
   if (record.kind === "text" || record.init === null) return undefined;
   const spec = renditionSpecSchema.parse(record.spec);
-  const { format, timescale, bytes } = readRenditionInit(record.init);
+  const { format, timescale, bytes, leadTicks } = readRenditionInit(record.init);
   const joined = joinedChunks(record, chunks);
   return {
     ...{ id: record.renditionId, kind: record.kind, origin: record.origin, epoch: record.epoch },
-    ...{ format, timescale, initBytes: bytes },
+    ...{ format, timescale, leadTicks, initBytes: bytes },
     audioRenditionId: spec.kind === "video" ? (spec.audioRenditionId ?? undefined) : undefined,
     ...spoken(spec),
     segments: joined.flatMap(readSegments),

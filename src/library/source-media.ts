@@ -46,8 +46,8 @@ const videoStream = z.strictObject({
   isInterlaced: z.boolean(),
   /** ffmpeg's word: `progressive`, `tt`, `bb`, `tb`, `bt`. */
   fieldOrder: optionalText,
-  /** Pictures are coded in another order than shown. */
-  isReordered: z.boolean(),
+  /** So many pictures come before one that is shown before them; 0: all come in the order in which they are shown. */
+  reorderCount: z.int().min(0),
   startMs: z.number(),
   durationMs: optionalNumber,
   bitrateBps: optionalNumber,

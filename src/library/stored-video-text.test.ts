@@ -6,8 +6,8 @@ import type { StoredRendition, StoredVideo } from "../packaging/stored-rendition
 import { renditionInit } from "./make/rendition-init.ts";
 import { readStoredVideo, writeStoredVideo } from "./stored-video-text.ts";
 
-const video = renditionInit((await encodeVideo("libx264", "-preset", "ultrafast")).track.format);
-const audio = renditionInit((await encodeAudio("aac")).track.format);
+const video = renditionInit((await encodeVideo("libx264", "-preset", "ultrafast")).track.format, 7200);
+const audio = renditionInit((await encodeAudio("aac")).track.format, 7200);
 
 const ticks = fc.nat({ max: 2 ** 40 });
 const word = fc.string({ unit: "grapheme", maxLength: 20 });
@@ -34,9 +34,9 @@ const segments = fc
 const rendition: fc.Arbitrary<StoredRendition> = fc
   .record({ isVideo: fc.boolean(), id: word, epoch: word, language: fc.option(word, { nil: undefined }), segments })
   .map(({ isVideo, language, ...told }) => {
-    const { format, timescale, bytes } = isVideo ? video : audio;
+    const { format, timescale, leadTicks, bytes } = isVideo ? video : audio;
     return {
-      ...{ ...told, kind: format.kind, origin: "rung", isComplete: true, timescale },
+      ...{ ...told, kind: format.kind, origin: "rung", isComplete: true, timescale, leadTicks },
       format: { ...format, config: new Uint8Array(format.config) },
       initBytes: new Uint8Array(bytes),
       ...{ audioRenditionId: isVideo ? "aac" : undefined, language, label: language },

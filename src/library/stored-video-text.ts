@@ -44,9 +44,9 @@ const video = z.strictObject({
 
 /** A video as text, for whoever reads it with `readStoredVideo` of the same version. */
 export function writeStoredVideo(stored: StoredVideo): string {
-  const renditions = stored.renditions.map(({ segments, format, timescale, initBytes, ...told }) => ({
+  const renditions = stored.renditions.map(({ segments, format, timescale, leadTicks, initBytes, ...told }) => ({
     ...told,
-    init: renditionInitJson({ format, timescale, bytes: initBytes }),
+    init: renditionInitJson({ format, timescale, leadTicks, bytes: initBytes }),
     chunks: chunksOf(segments).map(([keyPrefix, own]) => ({ keyPrefix, segments: segmentsJson(own) })),
   }));
   return JSON.stringify({ ...stored, renditions, files: [...stored.files] });
@@ -60,9 +60,9 @@ export function readStoredVideo(written: string): StoredVideo {
 
 function readRendition({ init, chunks, ...told }: z.output<typeof rendition>): StoredRendition {
   const { audioRenditionId, language, label } = told;
-  const { format, timescale, bytes: initBytes } = readRenditionInit(init);
+  const { format, timescale, leadTicks, bytes: initBytes } = readRenditionInit(init);
   const segments = chunks.flatMap(readSegments);
-  return { ...told, audioRenditionId, language, label, format, timescale, initBytes, segments };
+  return { ...told, audioRenditionId, language, label, format, timescale, leadTicks, initBytes, segments };
 }
 
 /** Runs of segments under one prefix, which their keys follow from. */

@@ -78,6 +78,8 @@ export const videoPlanSchema = z.strictObject({
   road: z.enum(["repackage", "encode"]),
   /** Presentation zero on the clock of the source, at 90 kHz. */
   zeroTicks: z.int(),
+  /** So much later than presentation time are the times in our segments, at 90 kHz: see `leadTicksOf`. */
+  leadTicks: z.int().min(0).default(0),
   durationMs: z.number().positive(),
   segmentTargetMs: z.int().positive(),
   /** A multiple of `segmentTargetMs`, at least twice of it. */

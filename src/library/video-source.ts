@@ -53,7 +53,13 @@ async function readPiece(store: ObjectStore, key: string, first: number, byteCou
 /** The original of a planned video, as the makers want it. */
 export function timedSource({ media, plan }: VideoState, access: SourceAccess): TimedSource {
   if (!media || !plan) throw new DomainError("INTERNAL", "the video has no plan");
-  return { access, container: media.container, sizeBytes: media.sizeBytes, zeroTicks: plan.zeroTicks };
+  return {
+    access,
+    container: media.container,
+    sizeBytes: media.sizeBytes,
+    zeroTicks: plan.zeroTicks,
+    leadTicks: plan.leadTicks,
+  };
 }
 
 /** Where the original of a video is; throws NOT_FOUND for one that has none. */

@@ -117,6 +117,8 @@ export interface StoredTraits {
   readonly label: string;
   /** A number that no other rendition of the video has. */
   readonly place: number;
+  /** Media time of presentation zero, in ticks of its own. */
+  readonly leadTicks: Ticks;
 }
 
 /** What a stored video has beside its renditions. It begins at presentation zero, and stands on no wall clock. */

@@ -211,6 +211,20 @@ e0-2.m4s
     );
   });
 
+  test("begins at the lead of its media in an MPD", () => {
+    const renditions = [
+      storedRendition({ id: "720p", segmentCount: 2, leadTicks: 7200, audioRenditionId: "audio" }),
+      storedAudio({ id: "audio", segmentCount: 2, leadTicks: 3840 }),
+    ];
+    const mpd = mpdOf(new StoredPresentation(storedVideo({ renditions })));
+    assert.deepEqual(mpd.match(/presentationTimeOffset="\d+"|<S [^>]*>/g), [
+      'presentationTimeOffset="7200"',
+      '<S t="7200" d="360000" r="1"/>',
+      'presentationTimeOffset="3840"',
+      '<S t="3840" d="192000" r="1"/>',
+    ]);
+  });
+
   test("lists a text as one segment and a storyboard as images", () => {
     assert.equal(
       renderTextPlaylist(TEXT, 12_000),

@@ -30,6 +30,8 @@ export interface StoredRendition {
   readonly epoch: string;
   readonly format: MediaFormat;
   readonly timescale: number;
+  /** Media time of presentation zero: what is presented at `start` of a segment has this more on its media's clock. */
+  readonly leadTicks: Ticks;
   readonly initBytes: Uint8Array;
   /** For video: the audio rendition that is played beside it by default, there already or still to come. */
   readonly audioRenditionId: string | undefined;

@@ -144,8 +144,9 @@ export class StoredTrack implements Rendition {
   }
 }
 
-function traitsOf({ epoch, isComplete, language, label }: StoredRendition, place: number): StoredTraits {
-  return { epoch, isComplete, place, language: language ?? "und", label: plainText(label ?? "") || "Audio" };
+function traitsOf(rendition: StoredRendition, place: number): StoredTraits {
+  const { epoch, isComplete, leadTicks, language = "und", label = "" } = rendition;
+  return { epoch, isComplete, place, leadTicks, language, label: plainText(label) || "Audio" };
 }
 
 /** Text from outside that can stand in an attribute of a playlist: on one line, with no quotation mark in it. */

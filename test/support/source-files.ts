@@ -126,5 +126,5 @@ export async function openSource(tools: MakeTools, path: string): Promise<Opened
     index: (video ?? media.audio[0])?.index ?? 0,
   };
   const zeroTicks = await findPresentationZero(tools, { access, container, sizeBytes }, stream, signal);
-  return { media, source: { access, container, sizeBytes, zeroTicks } };
+  return { media, source: { access, container, sizeBytes, zeroTicks, leadTicks: 0 } };
 }

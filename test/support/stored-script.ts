@@ -22,6 +22,7 @@ export function storedRendition({ segmentCount, bytesPerSegment = 500_000, ...to
     language: undefined,
     label: undefined,
     isComplete: true,
+    leadTicks: 0,
     ...told,
     kind: format.kind,
     epoch,

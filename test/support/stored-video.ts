@@ -26,6 +26,7 @@ export async function storeRendition(
     timescale,
     rule: { kind: "every", targetMs: segmentTargetMs },
     usualDuration: first.duration,
+    leadTicks: 0,
   });
   const zero = Math.min(...units.map(({ dts, cts }) => dts + cts));
   const cut = units.flatMap(
@@ -48,7 +49,8 @@ export async function storeRendition(
     epoch: EPOCH,
     format,
     timescale,
-    initBytes: renditionInit(format).bytes,
+    leadTicks: 0,
+    initBytes: renditionInit(format, 0).bytes,
     segments,
     isComplete: true,
   };

@@ -45,7 +45,7 @@ export async function* keyFrameStream(
     const chunk = { sequenceNumber: place + 1, trackId: STORED_TRACK_ID, baseDecodeTime, samples };
     return writeChunk({ ...chunk, isSegmentStart: false }).bytes;
   };
-  yield renditionInit(format).bytes;
+  yield renditionInit(format, 0).bytes;
   let shown: FoundKeyFrame | undefined;
   let data: Uint8Array = new Uint8Array();
   for (const [place, instantMs] of instantsMs.entries()) {

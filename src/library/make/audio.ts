@@ -20,7 +20,10 @@ export const makeAudio: MakeAudio = async (tools, request) => {
   const { store, logger } = tools;
   const renditions = targets.map(
     // The filters have taken the source's clock off.
-    (target) => new RenditionTrack({ store, logger, target, grid, onChunk, signal, zeroTicks: 0 }),
+    (target) => {
+      const { leadTicks } = source;
+      return new RenditionTrack({ store, logger, target, grid, onChunk, signal, zeroTicks: 0, leadTicks });
+    },
   );
   try {
     await runFfmpeg(tools, {

@@ -39,6 +39,8 @@ export interface MakeSource {
 export interface TimedSource extends MakeSource {
   /** At 90 kHz, rounded; may be negative. What `findPresentationZero` said. */
   readonly zeroTicks: Ticks;
+  /** At 90 kHz: the media time of presentation zero in what is made. */
+  readonly leadTicks: Ticks;
 }
 
 /** Where presentation time is cut into segments and chunks. All are multiples of the first. */
@@ -61,6 +63,8 @@ export interface RenditionInit {
   readonly timescale: number;
   /** The CMAF header. */
   readonly bytes: Uint8Array;
+  /** Media time of presentation zero, in ticks of its own. */
+  readonly leadTicks: Ticks;
 }
 
 /** Segments of one rendition that are in the store under a prefix of their own, and not yet known to anybody. */

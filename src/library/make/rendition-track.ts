@@ -21,6 +21,8 @@ export interface RenditionTrackOptions {
   readonly signal: AbortSignal;
   /** Presentation zero on the clock of what comes, at 90 kHz. */
   readonly zeroTicks: Ticks;
+  /** Media time of presentation zero in what is made, at 90 kHz. */
+  readonly leadTicks: Ticks;
   readonly mostGopMs?: number | undefined;
 }
 
@@ -54,12 +56,13 @@ export class RenditionTrack {
   }
 
   onTrack({ format, timescale }: CmafTrack): void {
-    const init = renditionInit(format);
+    const init = renditionInit(format, this.#options.leadTicks);
     const segmenter = new StoredSegmenter({
       kind: format.kind,
       timescale: init.timescale,
       rule: { kind: "every", targetMs: this.#options.grid.segmentTargetMs },
       usualDuration: usualDuration(format),
+      leadTicks: init.leadTicks,
       mostGopMs: format.kind === "video" ? this.#options.mostGopMs : undefined,
     });
     const zero = rescale(this.#options.zeroTicks, VIDEO_TIMESCALE, timescale);

@@ -79,8 +79,9 @@ class TrackCopy {
     const { store, logger } = tools;
     this.renditionId = target.renditionId;
     this.#shiftS = shiftS;
-    const { zeroTicks } = source;
-    this.#track = new RenditionTrack({ store, logger, target, grid, onChunk, signal, zeroTicks, mostGopMs });
+    const { zeroTicks, leadTicks } = source;
+    const common = { store, logger, target, grid, onChunk, signal };
+    this.#track = new RenditionTrack({ ...common, zeroTicks, leadTicks, mostGopMs });
   }
 
   async read(pieces: AsyncIterable<Uint8Array>, onFailure: () => void): Promise<void> {

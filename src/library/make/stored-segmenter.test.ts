@@ -9,7 +9,14 @@ import { Unpackageable } from "./unpackageable.ts";
 const EVERY_SECOND: SegmentRule = { kind: "every", targetMs: 1000 };
 
 function segmenter(change: Partial<ConstructorParameters<typeof StoredSegmenter>[0]> = {}): StoredSegmenter {
-  return new StoredSegmenter({ kind: "video", timescale: 90_000, rule: EVERY_SECOND, usualDuration: 3600, ...change });
+  return new StoredSegmenter({
+    kind: "video",
+    timescale: 90_000,
+    rule: EVERY_SECOND,
+    usualDuration: 3600,
+    leadTicks: 0,
+    ...change,
+  });
 }
 
 function unit(pts: number, isKey = false, byteCount = 3): StoredUnit {
@@ -64,6 +71,32 @@ test("decodes the n-th unit at the n-th smallest presentation time", () => {
     [14_400, 14_400, 3600, 3],
   ]);
   assert.deepEqual([segment.start, segment.duration, segment.frameCount], [0, 18_000, 5]);
+});
+
+test("presents all of it later by the lead, and decodes nothing after it is shown", () => {
+  const units = [unit(0, true), unit(10_800), unit(3600), unit(7200)];
+  const [segment] = cutAll(segmenter({ leadTicks: 7200 }), units);
+  assert.ok(segment);
+  assert.deepEqual(
+    entries(segment).map(([dts, pts]) => [dts, pts]),
+    [
+      [0, 7200],
+      [3600, 18_000],
+      [7200, 10_800],
+      [10_800, 14_400],
+    ],
+  );
+  assert.deepEqual([segment.start, segment.keyFrames[0]?.start], [0, 0]);
+  const sound = { kind: "audio", timescale: 48_000, leadTicks: 3840 } as const;
+  const [heard] = cutAll(segmenter(sound), [unit(0, true), unit(1024, true)]);
+  assert.ok(heard);
+  assert.deepEqual(
+    entries(heard).map(([dts, pts]) => [dts, pts]),
+    [
+      [3840, 3840],
+      [4864, 4864],
+    ],
+  );
 });
 
 test("begins segments at the first key frame at or after each multiple of the target", () => {

@@ -24,6 +24,8 @@ export interface StoredSegmenterOptions {
   readonly rule: SegmentRule;
   /** Of the last unit of all, when it comes alone. */
   readonly usualDuration: Ticks;
+  /** Media time of presentation zero: pictures are shown so long after they are decoded, sound is both at once. */
+  readonly leadTicks: Ticks;
   /** Media of one run from key frame to key frame that is held at most. */
   readonly mostGroupBytes?: number;
   /** Key frames may be so far apart; no limit without it. */
@@ -102,8 +104,9 @@ export class StoredSegmenter {
   }
 
   #closeGroup(end: Ticks): void {
-    const { timescale } = this.#options;
-    const samples = derivedSamples(this.#group, end);
+    const { timescale, kind, leadTicks } = this.#options;
+    const isVideo = kind === "video";
+    const samples = derivedSamples(this.#group, end, isVideo ? leadTicks : 0);
     const start = this.#group[0]?.pts ?? 0;
     const isSegmentStart = this.#segment === undefined;
     this.#segment ??= new OpenSegment(start);
@@ -111,12 +114,12 @@ export class StoredSegmenter {
       // Rises over all segments of the rendition, whoever makes them: milliseconds of presentation time.
       sequenceNumber: 1 + Math.floor(ticksToMs(start, timescale)),
       trackId: STORED_TRACK_ID,
-      baseDecodeTime: start,
+      baseDecodeTime: isVideo ? start : start + leadTicks,
       samples,
       isSegmentStart,
     });
     this.#segment.append(chunk.bytes, samples.length, end);
-    if (this.#options.kind === "video") this.#segment.addKeyFrame(start, chunk.firstSample, chunk.bytes.length);
+    if (isVideo) this.#segment.addKeyFrame(start, chunk.firstSample, chunk.bytes.length);
     this.#group = [];
     this.#groupBytes = 0;
   }
@@ -136,8 +139,8 @@ function segmentIndex(rule: SegmentRule, timescale: number): (pts: Ticks) => num
   return (pts) => starts.filter((start) => start <= pts).length;
 }
 
-/** The units with decode times that follow each other from the first's presentation time up to `end`. */
-function derivedSamples(units: readonly StoredUnit[], end: Ticks): CmafSample[] {
+/** The units with decode times that follow each other from the first's presentation time up to `end`; all shown so much later. */
+function derivedSamples(units: readonly StoredUnit[], end: Ticks, shownLater: Ticks): CmafSample[] {
   const times = units.map(({ pts }) => pts).sort((a, b) => a - b);
   if (times[0] !== units[0]?.pts) {
     throw new Unpackageable("OPEN_GOP", "frames that follow a key frame are shown before it");
@@ -145,7 +148,7 @@ function derivedSamples(units: readonly StoredUnit[], end: Ticks): CmafSample[] 
   return units.map(({ pts, isKey, data }, place) => {
     const dts = times[place] ?? 0;
     const duration = (times[place + 1] ?? end) - dts;
-    if (duration > 0) return { duration, cts: pts - dts, isKey, data };
+    if (duration > 0) return { duration, cts: pts - dts + shownLater, isKey, data };
     const problem = place + 1 < times.length ? "two frames have one time" : "a frame is shown after the next key frame";
     throw new Unpackageable("TIMES_BROKEN", problem);
   });

@@ -70,16 +70,19 @@ class RungChunk {
   readonly #writer: ChunkWriter;
   readonly #segmenter: StoredSegmenter;
   readonly #frameRate: VideoFormat["frameRate"];
+  readonly #leadTicks: Ticks;
   #made: MadeChunk | undefined;
 
   constructor(tools: MakeTools, request: VideoChunkRequest, target: VideoChunkRequest["targets"][number]) {
     const { index, range, rule, signal, video, picture } = request;
+    this.#leadTicks = request.source.leadTicks;
     this.#frameRate = picture.frameRateLimit ?? video.frameRate ?? undefined;
     this.#segmenter = new StoredSegmenter({
       kind: "video",
       timescale: VIDEO_TIMESCALE,
       rule,
       usualDuration: frameDuration(this.#frameRate),
+      leadTicks: this.#leadTicks,
     });
     this.#writer = new ChunkWriter({
       ...{ store: tools.store, logger: tools.logger, target, signal },
@@ -99,7 +102,7 @@ class RungChunk {
         lengthSize = avcNalLengthSize(format.config);
         // An encoder writes ticks there; what is meant is known.
         const told = format.kind === "video" ? { ...format, frameRate: this.#frameRate } : format;
-        this.#writer.init = renditionInit(told);
+        this.#writer.init = renditionInit(told, this.#leadTicks);
       },
       onSample: (pts, { data }) => {
         const segment = this.#segmenter.push({ pts, isKey: isH264KeyFrame(data, lengthSize), data });

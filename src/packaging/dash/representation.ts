@@ -20,7 +20,7 @@ export function representation(
 ): Element {
   const [first] = run;
   const { format, timescale } = first.init;
-  const presentationTimeOffset = msToTicks(first.period.startMs, timescale);
+  const presentationTimeOffset = msToTicks(first.period.startMs, timescale) + (rendition.stored?.leadTicks ?? 0);
   return element(
     "Representation",
     {

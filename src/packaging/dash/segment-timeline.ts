@@ -29,12 +29,13 @@ function isUnlisted({ options }: Presentation, segment: Segment): boolean {
 /** SegmentTimeline, exact to the tick; only an open segment's S@d is a guess. */
 export function segmentTimeline(presentation: Presentation, rendition: Rendition, run: Run): Element {
   const entries: { t: Ticks | undefined; d: Ticks; r: number }[] = [];
+  const leadTicks = rendition.stored?.leadTicks ?? 0;
   let expectedStart: Ticks | undefined;
   for (const segment of run) {
     const d = segment.isComplete ? segment.duration : predictedDuration(presentation, rendition, segment);
     const last = entries.at(-1);
     if (last && last.d === d && segment.start === expectedStart) last.r++;
-    else entries.push({ t: segment.start === expectedStart ? undefined : segment.start, d, r: 0 });
+    else entries.push({ t: segment.start === expectedStart ? undefined : segment.start + leadTicks, d, r: 0 });
     expectedStart = segment.start + d;
   }
   return element(
