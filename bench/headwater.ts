@@ -143,6 +143,29 @@ export class Headwater {
     return { videoId, lastByteAtMs, answeredAtMs: performance.now() };
   }
 
+  /** Sends a file by tus, in one piece; resolves when the server has answered. */
+  async uploadResumably(path: string): Promise<void> {
+    const { size: sizeBytes } = await stat(path);
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "tus-resumable": "1.0.0" };
+    const created = await fetch(`${this.origin}/api/v1/uploads`, {
+      method: "POST",
+      headers: { ...headers, "upload-length": String(sizeBytes) },
+    });
+    const location = created.headers.get("location");
+    if (location === null) throw new Error(`the upload was answered ${created.status}: ${await created.text()}`);
+    const piece = {
+      "upload-offset": "0",
+      "content-type": "application/offset+octet-stream",
+      "content-length": sizeBytes,
+    };
+    const outgoing = request(this.origin + location, { method: "PATCH", headers: { ...headers, ...piece } });
+    const answer = once(outgoing, "response") as Promise<[IncomingMessage]>;
+    await pipeline(createReadStream(path), outgoing);
+    const [response] = await answer;
+    const text = Buffer.concat(await Array.fromAsync(response)).toString();
+    if (response.statusCode !== 204) throw new Error(`the last piece was answered ${response.statusCode}: ${text}`);
+  }
+
   /** When the video was seen in one of these states, by `performance.now()`. Throws when it cannot be made. */
   async untilVideo(videoId: string, states: readonly string[], everyMs: number): Promise<number> {
     for (;;) {

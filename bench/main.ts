@@ -11,12 +11,13 @@ import { publishers } from "./scenarios/publishers.ts";
 import { start } from "./scenarios/start.ts";
 import { store } from "./scenarios/store.ts";
 import { transcode } from "./scenarios/transcode.ts";
+import { upload } from "./scenarios/upload.ts";
 import { viewers } from "./scenarios/viewers.ts";
 import { Workplace } from "./workplace.ts";
 
 const SUITES: Readonly<Record<string, readonly Scenario[]>> = {
   live: [start, memory, publishers, viewers, delay, ladder, conformance],
-  video: [playable, transcode, store],
+  video: [playable, upload, transcode, store],
 };
 
 const { positionals, values } = parseArgs({

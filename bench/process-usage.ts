@@ -38,12 +38,18 @@ export interface MemoryUse {
   readonly pssBytes: number;
 }
 
+export interface TreeMemoryUse extends MemoryUse {
+  /** Of the first process alone. */
+  readonly ownRssBytes: number;
+}
+
 /** Memory of a process and all its living descendants. */
-export async function readTreeMemory(pid: number): Promise<MemoryUse> {
+export async function readTreeMemory(pid: number): Promise<TreeMemoryUse> {
   const uses = await Promise.all((await descendantsOf(pid)).map(readMemory));
   return {
     rssBytes: uses.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
     pssBytes: uses.reduce((sum, { pssBytes }) => sum + pssBytes, 0),
+    ownRssBytes: uses[0]?.rssBytes ?? 0,
   };
 }
 

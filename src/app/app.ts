@@ -31,6 +31,7 @@ import { Readiness } from "../observe/readiness.ts";
 import { ResumableUploads } from "../upload/resumable-uploads.ts";
 import { UploadReceiver } from "../upload/upload-receiver.ts";
 import { UploadSlots } from "../upload/upload-slots.ts";
+import { PacedIntake } from "../upload/video-intake.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
@@ -134,12 +135,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     log,
   });
   const imports = openImports({ config, library, videos, jobs, store, clock, log });
-  const receiver = new UploadReceiver({ store, intake: library, limits: config.upload, log });
+  const intake = new PacedIntake(library, availableParallelism());
+  const receiver = new UploadReceiver({ store, intake, limits: config.upload, log });
   building.defer(() => receiver.close());
   const resumable = await ResumableUploads.open({
     directory: resolve(dataDir, config.upload.directory),
     store,
-    intake: library,
+    intake,
     sizeOfTaken: async (videoId) => (await videos.get(videoId))?.source?.sizeBytes,
     limits: config.upload,
     maxCount: config.upload.maxUnfinished,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { DomainError } from "../core/errors.ts";
 import { parseVideoId, type VideoId } from "../core/ids.ts";
+import { writeAll } from "../storage/files/write-all.ts";
 
 /** Few, large writes: many uploads that come in small pieces share the disk. */
 const WRITE_BYTES = 512 * 1024;
@@ -152,15 +153,12 @@ class PieceWriter {
   }
 
   async flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#held);
+    const [chunks, byteCount] = [this.#held, this.#heldBytes];
     this.#held = [];
     this.#heldBytes = 0;
-    for (let at = 0; at < bytes.byteLength; ) {
-      const { bytesWritten } = await onDisk(this.#file.write(bytes, at, bytes.byteLength - at, this.#offsetBytes));
-      at += bytesWritten;
-      this.#offsetBytes += bytesWritten;
-      this.#onWritten(this.#offsetBytes);
-    }
+    await onDisk(writeAll(this.#file, chunks, this.#offsetBytes));
+    this.#offsetBytes += byteCount;
+    this.#onWritten(this.#offsetBytes);
   }
 }
 

@@ -10,6 +10,7 @@ import type { GetOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from
 import { sourceChunks } from "../source-chunks.ts";
 import { absent, codeOf, domainErrorOf, onDisk } from "./disk-error.ts";
 import { readBytes } from "./file-bytes.ts";
+import { writeAll } from "./write-all.ts";
 
 /** Beside the objects, so that a rename never leaves the file system; no key has a `~`. */
 const INCOMING = "~incoming";
@@ -161,7 +162,7 @@ export class FileObjectStore implements ObjectStore {
   ): Promise<BigIntStats> {
     const file = await onDisk(open(path, "wx"));
     try {
-      for await (const bytes of inLargePieces(sourceChunks(body, signal))) await onDisk(file.writeFile(bytes));
+      for await (const chunks of inLargePieces(sourceChunks(body, signal))) await onDisk(writeAll(file, chunks));
       await onDisk(file.sync());
       return await onDisk(file.stat({ bigint: true }));
     } finally {
@@ -236,18 +237,18 @@ function infoOf(key: string, stats: BigIntStats): ObjectInfo {
   return { key, sizeBytes: Number(stats.size), etag, modifiedAtMs: Number(stats.mtimeMs) };
 }
 
-async function* inLargePieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* inLargePieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[], void, undefined> {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   for await (const chunk of chunks) {
     held.push(chunk);
     heldBytes += chunk.byteLength;
     if (heldBytes < WRITE_BYTES) continue;
-    yield held.length === 1 ? chunk : Buffer.concat(held);
+    yield held;
     held = [];
     heldBytes = 0;
   }
-  if (heldBytes > 0) yield Buffer.concat(held);
+  yield held;
 }
 
 async function syncDirectory(path: string): Promise<void> {
