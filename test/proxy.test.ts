@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { type MediaPlaylist, positionOf, readMediaPlaylist } from "./support/conformance/media-playlist.ts";
@@ -264,6 +265,34 @@ class Audience {
     return body.toString();
   }
 }
+
+test("nginx speaks HTTP/2 in front: one connection carries more held requests than a browser has connections", async () => {
+  const nginx = CACHE_PROGRAMS.find(({ name }) => name === "nginx");
+  assert.ok(nginx);
+  await using cache = await nginx.start(server.httpUrl);
+  const session = cache.connectHttp2();
+  const ask = async (name: string) => {
+    const answer = session.request({ ":path": name });
+    const [headers] = await once(answer, "response");
+    return { status: headers[":status"], body: Buffer.concat(await answer.toArray()) };
+  };
+  const { open, complete } = await playlistNow();
+  const msn = (open?.msn ?? (complete.at(-1)?.msn ?? 0) + 1) + 1;
+  const queries = Array.from({ length: 12 }, (_, number) => `?_HLS_msn=${msn}&_HLS_part=0&test=h2-${number}`);
+  const held = queries.map((query, number) => ask(mediaPath(number % 2 ? "audio_source" : "source", query)));
+  const partName = (complete.at(-1)?.uri ?? "").replace(/-\d+\.m4s$/, `-${msn}.0.m4s`);
+  for (const { status, body } of await Promise.all(held)) {
+    assert.equal(status, 200);
+    const position = positionOf(readMediaPlaylist(body.toString()));
+    assert.deepEqual([position?.msn, position?.part], [msn, 0]);
+  }
+  const part = await ask(path(`source/${partName}`));
+  assert.deepEqual(part, {
+    status: 200,
+    body: Buffer.from(await (await server.get(path(`source/${partName}`))).arrayBuffer()),
+  });
+  session.destroy();
+});
 
 interface Answers {
   readonly bodies: Set<string>;

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -33,7 +35,7 @@ async function startNginx(originUrl: string): Promise<SharedCache> {
   const site = await deployed("nginx/headwater.conf", {
     "/var/cache/nginx/headwater": join(directory, "cache"),
     "server 127.0.0.1:8080;": `server ${new URL(originUrl).host};`,
-    "listen 80;": `listen unix:${socketIn(directory)};`,
+    "listen 80;": `listen unix:${socketIn(directory)}; listen unix:${http2SocketIn(directory)} http2;`,
   });
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   const lines = [
@@ -84,6 +86,10 @@ async function deployed(path: string, replacements: Readonly<Record<string, stri
 
 function socketIn(directory: string): string {
   return join(directory, "socket");
+}
+
+function http2SocketIn(directory: string): string {
+  return join(directory, "http2-socket");
 }
 
 /** A running cache, which listens on a socket file: no port can be taken by somebody else. */
@@ -144,6 +150,11 @@ export class SharedCache implements AsyncDisposable {
       req.on("error", reject);
       req.end();
     });
+  }
+
+  /** A connection by HTTP/2, without TLS; of nginx alone. */
+  connectHttp2(): ClientHttp2Session {
+    return connectHttp2("http://tv.example", { createConnection: () => connect(http2SocketIn(this.#directory)) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
