@@ -30,6 +30,7 @@ export async function findNginxRtmp(): Promise<FoundPeer> {
     peer: {
       name: "nginx-rtmp",
       version: `nginx ${nginx.version} with nginx-rtmp`,
+      keepsWindow: false,
       async start(workplace, core) {
         const rtmpPort = await findFreePort();
         const hls = await workplace.makeMemoryDirectory();

@@ -24,6 +24,7 @@ export async function findNodeMediaServer(workplace: Workplace): Promise<FoundPe
     peer: {
       name: "node-media-server",
       version: `node-media-server ${version}`,
+      keepsWindow: false,
       async start(place, core) {
         const rtmpPort = await findFreePort();
         const config = join(await place.makeDirectory("nms"), "config.json");

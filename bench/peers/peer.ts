@@ -4,6 +4,8 @@ import type { RunningProgram, Workplace } from "../workplace.ts";
 export interface Peer {
   readonly name: string;
   readonly version: string;
+  /** Whether it keeps the media of a playlist's window in memory. */
+  readonly keepsWindow: boolean;
   /** Starts it and waits until its RTMP port takes connections. */
   start(workplace: Workplace, core?: number): Promise<RunningPeer>;
 }

@@ -1,6 +1,7 @@
 import { Headwater } from "../headwater.ts";
 import { PublisherLoad } from "../load/publisher-load.ts";
 import { makeSource, ONE_MEGABIT } from "../load/source-media.ts";
+import { findMediamtx } from "../peers/mediamtx.ts";
 import { findNodeMediaServer } from "../peers/node-media-server.ts";
 import { absencesOf, peersOf } from "../peers/peer.ts";
 import { readTreeMemory } from "../process-usage.ts";
@@ -10,6 +11,9 @@ import { WIDE_LIMITS } from "./publishers.ts";
 
 /** Until every window is full and the oldest segments are let go. */
 const FILL_MS = 55_000;
+/** Until a server that keeps no window has all that it keeps. */
+const WARM_MS = 14_000;
+const EMPTY_MS = 5000;
 const SAMPLE_MS = 500;
 /**
  * Ten segments of two seconds are listed and one is open; one that has left the list can be fetched for as long again as
@@ -21,7 +25,7 @@ interface Subject {
   readonly name: string;
   readonly pid: number;
   readonly rtmpPort: number;
-  readonly fillMs: number;
+  readonly keepsWindow: boolean;
   streamName(number: number): Promise<string>;
   end(): Promise<unknown>;
 }
@@ -35,7 +39,7 @@ export const memory: Scenario = {
   async run(context): Promise<ScenarioResult> {
     const { workplace } = context;
     const path = await makeSource({ directory: await workplace.makeDirectory("source"), ...ONE_MEGABIT });
-    const found = [await findNodeMediaServer(workplace)];
+    const found = [await findMediamtx(), await findNodeMediaServer(workplace)];
     const subjects = [
       () => startHeadwater(context),
       ...peersOf(found).map((peer) => async (): Promise<Subject> => {
@@ -45,7 +49,7 @@ export const memory: Scenario = {
           name: peer.version,
           pid: program.pid,
           rtmpPort,
-          fillMs: FILL_MS / 4,
+          keepsWindow: peer.keepsWindow,
           streamName,
           end: () => program.end(),
         };
@@ -54,7 +58,8 @@ export const memory: Scenario = {
     const measured = [];
     for (const start of subjects) {
       const subject = await start();
-      measured.push({ name: subject.name, points: await grow(subject, path, context) });
+      const { name, keepsWindow } = subject;
+      measured.push({ name, keepsWindow, points: await grow(subject, path, context) });
       await subject.end();
     }
     return describe(measured, absencesOf(found));
@@ -67,7 +72,7 @@ async function startHeadwater({ workplace }: ScenarioContext): Promise<Subject> 
     name: "Headwater",
     pid: server.pid,
     rtmpPort: server.rtmpPort,
-    fillMs: FILL_MS,
+    keepsWindow: true,
     streamName: async () => (await server.createStream()).streamKey,
     end: () => server.end(),
   };
@@ -87,7 +92,7 @@ async function grow(
     const streamNames: string[] = [];
     for (; running < count; running++) streamNames.push(await subject.streamName(running));
     await load.add({ port: subject.rtmpPort, streamNames });
-    await workplace.wait(count === 0 ? 5000 : subject.fillMs);
+    await workplace.wait(count === 0 ? EMPTY_MS : subject.keepsWindow ? FILL_MS : WARM_MS);
     const samples: number[] = [];
     for (let at = 0; at < seconds * 1000; at += SAMPLE_MS) {
       samples.push((await readTreeMemory(subject.pid)).rssBytes / 1e6);
@@ -101,7 +106,7 @@ async function grow(
 }
 
 function describe(
-  measured: readonly { name: string; points: readonly [number, number][] }[],
+  measured: readonly { name: string; keepsWindow: boolean; points: readonly [number, number][] }[],
   notes: readonly string[],
 ): ScenarioResult {
   const counts = measured[0]?.points.map(([count]) => count) ?? [];
@@ -118,13 +123,13 @@ function describe(
             ...measured.map(({ points }) => show(points[at]?.[1] ?? Number.NaN)),
           ]),
           ["for each further one", ...measured.map(({ points }) => show(perStream(points), 2))],
-          ["media that has to be kept", show(WINDOW_MB, 2), "0.00"],
+          ["media that has to be kept", ...measured.map(({ keepsWindow }) => show(keepsWindow ? WINDOW_MB : 0, 2))],
         ],
       },
     ],
     notes: [
       "Medians of RSS after the windows were full; the row below is the slope of a straight line through all counts but 0.",
-      "Media that has to be kept, at 1 Mbit/s: ten listed segments of two seconds, the open one, and eleven that have left the list and can still be fetched (HLS §6.2.2). node-media-server keeps a GOP at most: it packages nothing.",
+      "Media that has to be kept, at 1 Mbit/s: ten listed segments of two seconds, the open one, and eleven that have left the list and can still be fetched (HLS §6.2.2). MediaMTX lets go of those that left; node-media-server keeps a GOP at most: it packages nothing.",
       ...notes,
     ],
     figures: measured.map(({ name, points }) => ({ name, points, perStreamMb: perStream(points) })),

@@ -2,6 +2,7 @@ import { Headwater } from "../headwater.ts";
 import { readPartList } from "../load/part-list.ts";
 import { type PublisherFigures, PublisherLoad } from "../load/publisher-load.ts";
 import { makeSource, ONE_MEGABIT } from "../load/source-media.ts";
+import { findMediamtx } from "../peers/mediamtx.ts";
 import { findNginxRtmp } from "../peers/nginx.ts";
 import { findNodeMediaServer } from "../peers/node-media-server.ts";
 import { absencesOf, peersOf } from "../peers/peer.ts";
@@ -65,7 +66,7 @@ export const publishers: Scenario = {
   async run(context): Promise<ScenarioResult> {
     const { workplace } = context;
     const path = await makeSource({ directory: await workplace.makeDirectory("source"), ...ONE_MEGABIT });
-    const found = [await findNodeMediaServer(workplace), await findNginxRtmp()];
+    const found = [await findMediamtx(), await findNodeMediaServer(workplace), await findNginxRtmp()];
     const starts = [
       () => startHeadwater(context),
       ...peersOf(found).map((peer) => async (): Promise<Subject> => {
@@ -235,7 +236,7 @@ function describe(
     notes: [
       `Each server had one core to itself (taskset), the load the other; ${seconds} s at each count. A ramp ends at ${FULL_CPU_PERCENT} % or when media fall behind.`,
       "Behind: a publisher was cut off, frames went out more than half a second late, or parts were missing.",
-      "Headwater cuts every stream to LL-HLS parts of 0.5 s and CMAF segments of 2 s; nginx-rtmp writes HLS fragments of 2 s to memory; node-media-server packages nothing at all.",
+      "Headwater cuts every stream to LL-HLS parts of 0.5 s and CMAF segments of 2 s; MediaMTX the same to LL-HLS; nginx-rtmp writes HLS fragments of 2 s to memory; node-media-server packages nothing at all.",
       "Edge: from the end of the newest listed part to the moment of asking; up to the length of a part when all is well.",
       ...notes,
     ],

@@ -1,4 +1,5 @@
 import { Headwater } from "../headwater.ts";
+import { findMediamtx } from "../peers/mediamtx.ts";
 import { findNginxRtmp } from "../peers/nginx.ts";
 import { findNodeMediaServer } from "../peers/node-media-server.ts";
 import { absencesOf, type Peer, peersOf } from "../peers/peer.ts";
@@ -28,7 +29,7 @@ export const start: Scenario = {
   seconds: 5,
   counts: [10],
   async run(context): Promise<ScenarioResult> {
-    const found = [await findNodeMediaServer(context.workplace), await findNginxRtmp()];
+    const found = [await findMediamtx(), await findNodeMediaServer(context.workplace), await findNginxRtmp()];
     const subjects = [...(await headwaterSubjects(context)), ...peersOf(found).map(subjectOf)];
     const measured = [];
     for (const subject of subjects) measured.push({ subject, starts: await measureStarts(subject, context) });
@@ -114,7 +115,7 @@ function describe(
       `From the start of the process until it says so (Headwater) or takes an RTMP connection (the others); ${counts[0]} starts after one that does not count.`,
       `Memory of the process and its children, ${seconds} s after it was ready. The same Node runs Headwater and node-media-server.`,
       "The first start of a checkout finds neither data nor compiled code; each later one finds both.",
-      "Headwater also opens its catalog, asks ffmpeg what it can do, and serves studio and API; nginx-rtmp and node-media-server do none of that.",
+      "Headwater also opens its catalog, asks ffmpeg what it can do, and serves studio and API; the others do none of that.",
       ...absences,
     ],
     figures,
