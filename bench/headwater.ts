@@ -12,6 +12,8 @@ const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "src", "main.ts");
 /** Where `npm start` has it too. */
 const COMPILE_CACHE_DIR = join(ROOT, ".cache", "node");
+/** As `npm start` has it (setup/start.mjs). */
+const NODE = [process.execPath, "--max-semi-space-size=4"] as const;
 const ADMIN_TOKEN = "bench-admin-token-0123456789";
 const START_LIMIT_MS = 20_000;
 
@@ -64,7 +66,7 @@ export class Headwater {
     const dataDir = rest.dataDir ?? (await workplace.makeDirectory("data"));
     const profileDir = workplace.isProfiled ? await workplace.makeDirectory("profile") : undefined;
     const profiling = profileDir ? ["--cpu-prof", "--cpu-prof-dir", profileDir] : [];
-    const command = [process.execPath, ...profiling, MAIN, "--data-dir", dataDir, "--host", "127.0.0.1"];
+    const command = [...NODE, ...profiling, MAIN, "--data-dir", dataDir, "--host", "127.0.0.1"];
     const ports = ["--http-port", "0", "--rtmp-port", "0", "--log-level", "warn"];
     const startMs = performance.now();
     const program = workplace.run([...command, ...ports, ...flags], {
@@ -82,7 +84,7 @@ export class Headwater {
   /** Starts a worker on the data of a server; resolves when it takes jobs. */
   static async startWorker(options: HeadwaterOptions & { readonly dataDir: string }): Promise<RunningProgram> {
     const { workplace, dataDir, flags = [], core } = options;
-    const command = [process.execPath, MAIN, "worker", "--data-dir", dataDir, "--log-level", "info", ...flags];
+    const command = [...NODE, MAIN, "worker", "--data-dir", dataDir, "--log-level", "info", ...flags];
     const env = { ...process.env, NODE_COMPILE_CACHE: options.compileCacheDir ?? COMPILE_CACHE_DIR };
     const program = workplace.run(command, { env, ...(core !== undefined && { core }) });
     const signal = AbortSignal.timeout(START_LIMIT_MS);
