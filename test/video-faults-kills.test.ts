@@ -1,6 +1,6 @@
 // KILL_ROUNDS=30 npm test -- test/video-faults-kills.test.ts: as many rounds; KILL_SEED makes them as they were.
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -131,11 +131,20 @@ class KilledSite implements AsyncDisposable {
       const { stdout, stderr } = await each.ended();
       assert.doesNotMatch(stdout + stderr, /holds the lock of the database/);
     }
+    // What ffmpeg a killed worker had ends with its pipes; it runs in the data directory.
+    while ((await pidsIn(this.dataDir)).length > 0) await delay(50);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const each of this.#all) await each[Symbol.asyncDispose]();
   }
+}
+
+/** The processes whose working directory this is. */
+async function pidsIn(directoryPath: string): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const places = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
+  return pids.filter((_pid, index) => places[index] === directoryPath);
 }
 
 /** Every object that the records of a video name. */
