@@ -2,14 +2,25 @@
 import assert from "node:assert/strict";
 import { readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseVideoId } from "../src/core/ids.ts";
+import { Catalog } from "../src/catalog/catalog.ts";
+import type { VideoRepository } from "../src/catalog/video-repository.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { silentLogger } from "../src/core/logger.ts";
+import { cleanUp } from "../src/library/clean-up.ts";
 import { VideoReader } from "../src/library/video-reader.ts";
 import type { StoredVideo } from "../src/packaging/stored-rendition.ts";
+import { FileObjectStore } from "../src/storage/files/file-object-store.ts";
+import type { ObjectStore } from "../src/storage/object-store.ts";
+import { keysOf } from "../src/storage/object-store-contract.ts";
+import { S3ObjectStore } from "../src/storage/s3/s3-object-store.ts";
 import { type Headwater, type Settings, soon, startHeadwater, startWorker } from "./support/headwater.ts";
 import { TestLibrary } from "./support/libraries.ts";
 import type { LoggedProcess } from "./support/logged-process.ts";
+import { PostgresServer } from "./support/postgres-server.ts";
+import { RedisServer } from "./support/redis-server.ts";
+import { makeBucket, startS3rver } from "./support/s3-server.ts";
 import { decodeErrors, frameTimes, readObject, sourceDirectory, writeSource } from "./support/source-files.ts";
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 3);
@@ -64,12 +75,14 @@ class KilledSite implements AsyncDisposable {
   /** Videos whose end was acknowledged. */
   readonly deleted = new Set<string>();
   killCount = 0;
+  readonly #settings: Settings;
   #server: Headwater | undefined;
   #worker: LoggedProcess | undefined;
   readonly #all: LoggedProcess[] = [];
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, settings: Settings) {
     this.dataDir = dataDir;
+    this.#settings = { ...SETTINGS, ...settings };
   }
 
   get server(): Headwater {
@@ -79,11 +92,11 @@ class KilledSite implements AsyncDisposable {
   /** Starts what does not run. */
   async launch(): Promise<void> {
     if (!this.#server) {
-      this.#server = await startHeadwater({ dataDir: this.dataDir, settings: SETTINGS });
+      this.#server = await startHeadwater({ dataDir: this.dataDir, settings: this.#settings });
       this.#all.push(this.#server);
     }
     if (!this.#worker) {
-      this.#worker = startWorker({ ...SETTINGS, "data-dir": this.dataDir });
+      this.#worker = startWorker({ ...this.#settings, "data-dir": this.dataDir });
       this.#all.push(this.#worker);
     }
   }
@@ -122,6 +135,20 @@ class KilledSite implements AsyncDisposable {
     this.killCount += 1;
   }
 
+  /** Resolves with all videos once they are ready, and nothing is to be done any more. */
+  async untilIdle(signal: AbortSignal): Promise<readonly string[]> {
+    const path = "/api/v1/videos?limit=100";
+    const { videos } = await this.server.ask<{ videos: { video_id: string }[] }>("GET", path);
+    for (const { video_id: videoId } of videos) await this.server.untilReady(videoId, signal);
+    for (const state of ["waiting", "delayed", "active"]) {
+      while ((await this.server.ask<{ jobs: object[] }>("GET", `/api/v1/jobs?state=${state}`)).jobs.length > 0) {
+        signal.throwIfAborted();
+        await delay(100);
+      }
+    }
+    return videos.map(({ video_id: videoId }) => videoId);
+  }
+
   /** Ends all in order. */
   async close(): Promise<void> {
     for (const each of [this.#server, this.#worker])
@@ -155,14 +182,14 @@ function namedKeys({ renditions, texts, files }: StoredVideo, videoId: string): 
 }
 
 /** Its segments follow each other from 0 to the film's end, and decode to all of its frames. */
-async function checkWhole(opened: TestLibrary, video: StoredVideo, source: string): Promise<void> {
+async function checkWhole(store: ObjectStore, video: StoredVideo, source: string): Promise<void> {
   const frameCount = (await frameTimes(source)).length;
   for (const { id, kind, segments, timescale, isComplete, initBytes } of video.renditions) {
     assert.ok(isComplete, id);
     const endOf = segments.reduce((at, { start, duration }) => (start === at ? at + duration : Number.NaN), 0);
     assert.ok(Math.abs(endOf / timescale - SECONDS) < 0.1, `${id} lasts ${endOf / timescale} s, or has a hole`);
     if (kind !== "video") continue;
-    const pieces = await Promise.all(segments.map(({ key }) => readObject(opened.store, key)));
+    const pieces = await Promise.all(segments.map(({ key }) => readObject(store, key)));
     const path = join(directory, "whole.mp4");
     await writeFile(path, Buffer.concat([initBytes, ...pieces]));
     assert.equal(await decodeErrors(path), "", id);
@@ -170,13 +197,54 @@ async function checkWhole(opened: TestLibrary, video: StoredVideo, source: strin
   }
 }
 
-test(`${ROUNDS} rounds of kill -9, seed ${SEED}: nothing acknowledged is lost, nothing is left over`, {
-  timeout: 300_000 + ROUNDS * 60_000,
-}, async (t) => {
+/** Where a site keeps what it has, and how the test looks into it. */
+interface Place extends AsyncDisposable {
+  readonly settings: Settings;
+  readonly videos: VideoRepository;
+  readonly store: ObjectStore;
+}
+
+async function embeddedPlace(dataDir: string): Promise<Place> {
+  await using opening = new AsyncDisposableStack();
+  const catalog = await Catalog.open({ dataDir, log: silentLogger });
+  opening.defer(() => catalog.close());
+  const store = await FileObjectStore.open({ directory: join(dataDir, "objects") });
+  const opened = opening.move();
+  return { settings: {}, videos: catalog.videos, store, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function servedPlace(dataDir: string): Promise<Place> {
+  await using opening = new AsyncDisposableStack();
+  const postgres = opening.use(await PostgresServer.start());
+  const redis = opening.use(await RedisServer.start());
+  const s3 = await startS3rver();
+  opening.defer(() => s3.close());
+  const [databaseUrl, bucket] = [await postgres.createDatabase(), await makeBucket(s3)];
+  const catalog = await Catalog.open({ dataDir, databaseUrl, log: silentLogger });
+  opening.defer(() => catalog.close());
+  const store = new S3ObjectStore({ ...s3, bucket, log: silentLogger });
+  opening.defer(() => store.close());
+  const settings: Settings = {
+    "database-url": databaseUrl,
+    "redis-url": redis.url,
+    "storage-backend": "s3",
+    "storage-endpoint": s3.endpoint,
+    "storage-bucket": bucket,
+    "storage-access-key-id": s3.credentials?.accessKeyId ?? "",
+    "storage-secret-access-key": s3.credentials?.secretAccessKey ?? "",
+  };
+  const opened = opening.move();
+  return { settings, videos: catalog.videos, store, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** Kills at random, so many rounds; then lets all be made, and looks at what is there. */
+async function killAndCheck(t: TestContext, rounds: number, makePlace: (dataDir: string) => Promise<Place>) {
   const next = numbersOf(SEED);
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(next() * items.length)] ?? assert.fail("nothing");
-  await using site = new KilledSite(await TestLibrary.directory(t));
-  for (let round = 1; round <= ROUNDS; round++) {
+  const dataDir = await TestLibrary.directory(t);
+  await using place = await makePlace(dataDir);
+  await using site = new KilledSite(dataDir, place.settings);
+  for (let round = 1; round <= rounds; round++) {
     await site.launch();
     const uploads = [site.upload(pick(FILMS)), ...(next() < 0.5 ? [site.upload(pick(FILMS))] : [])];
     const doomed = next() < 0.2 ? [...site.taken.keys()].at(-1) : undefined;
@@ -188,40 +256,39 @@ test(`${ROUNDS} rounds of kill -9, seed ${SEED}: nothing acknowledged is lost, n
     await Promise.all([...uploads, removal]);
   }
   await site.launch();
-  const patience = soon(120 + ROUNDS * 30);
-  for (const videoId of site.taken.keys()) await site.server.untilReady(videoId, patience);
-  const { videos } = await site.server.ask<{ videos: { video_id: string; status: string }[] }>(
-    "GET",
-    "/api/v1/videos?limit=100",
-  );
-  for (const { video_id: videoId } of videos) await site.server.untilReady(videoId, patience);
+  const made = await site.untilIdle(soon(120 + rounds * 30));
   await site.close();
+  for (const videoId of site.taken.keys()) assert.ok(made.includes(videoId), `${videoId} was taken and is lost`);
+  for (const videoId of site.deleted) assert.ok(!made.includes(videoId), `${videoId} was deleted and is there`);
+  await checkStore(place, site);
+  t.diagnostic(`${site.killCount} processes killed, ${site.taken.size} videos acknowledged, ${made.length} made`);
+}
 
-  const opened = await TestLibrary.open(t, { dataDir: site.dataDir });
-  opened.work();
-  await opened.untilIdle();
-  assert.deepEqual(
-    videos.map(({ video_id: videoId }) => videoId).filter((videoId) => site.deleted.has(videoId)),
-    [],
-    "what was deleted is gone",
-  );
-  await opened.library.cleanUp({ olderThanMs: -1 });
-  const reader = new VideoReader({ videos: opened.catalog.videos });
+async function checkStore({ videos, store }: Place, { taken }: KilledSite): Promise<void> {
+  const removeVideo = () => assert.fail("none has failed");
+  const options = { videos, store, clock: systemClock, failedRetentionMs: 0, removeVideo };
+  // All that lies around has to go: what is named has to be left.
+  await Array.fromAsync(cleanUp(options, { olderThanMs: -60_000 }));
+  const reader = new VideoReader({ videos });
   const named: string[] = [];
-  const checked = new Set<string | undefined>();
-  for await (const videoId of opened.catalog.videos.ids()) {
+  for await (const videoId of videos.ids()) {
     const video = await reader.get(videoId);
     assert.ok(video?.isFinal && video.isPlayable, videoId);
     named.push(...namedKeys(video, videoId));
-    const source = site.taken.get(videoId);
-    if (source !== undefined) await checkWhole(opened, video, source);
-    checked.add(source);
+    const source = taken.get(videoId);
+    if (source !== undefined) await checkWhole(store, video, source);
   }
-  for (const videoId of site.taken.keys()) {
-    const id = parseVideoId(videoId);
-    assert.ok(id && (await opened.catalog.videos.get(id)), `${videoId} was acknowledged and is lost`);
-  }
-  assert.deepEqual(await opened.keys(), named.sort(), "just what is named is there, each object once");
-  assert.deepEqual(await readdir(join(site.dataDir, "objects", "~incoming")), []);
-  t.diagnostic(`${site.killCount} processes killed, ${site.taken.size} videos acknowledged, ${videos.length} made`);
-});
+  assert.deepEqual(await keysOf(store, ""), named.sort(), "just what is named is there, each object once");
+  assert.deepEqual(await store.removeLeftovers(-60_000), []);
+}
+
+const limitOf = (rounds: number) => ({ timeout: 300_000 + rounds * 60_000 });
+const SENTENCE = "nothing acknowledged is lost, nothing is left over";
+
+test(`${ROUNDS} rounds of kill -9, seed ${SEED}: ${SENTENCE}`, limitOf(ROUNDS), (t) =>
+  killAndCheck(t, ROUNDS, embeddedPlace),
+);
+
+test(`the same on PostgreSQL, Redis and S3, seed ${SEED}: ${SENTENCE}`, limitOf(ROUNDS), (t) =>
+  killAndCheck(t, Math.max(1, ROUNDS - 1), servedPlace),
+);
