@@ -55,9 +55,8 @@ async function sizeOf(path: string): Promise<[unknown, unknown]> {
 /** The colour of a picture's pixels inside a box of these shares of its size, as red, green and blue. */
 async function colourAt(path: string, x: number, y: number): Promise<number[]> {
   const filter = `crop=iw/20:ih/20:iw*${x}:ih*${y},scale=1:1:flags=area,format=rgb24`;
-  const { stdout } = await execute("ffmpeg", ["-v", "error", "-i", path, "-vf", filter, "-f", "rawvideo", "-"], {
-    encoding: "buffer",
-  });
+  const args = ["-v", "error", "-i", path, "-vf", filter, "-frames:v", "1", "-f", "rawvideo", "-"];
+  const { stdout } = await execute("ffmpeg", args, { encoding: "buffer" });
   return [...stdout];
 }
 
@@ -99,7 +98,7 @@ test("finds the poster of a long film among its key frames", PATIENT, async (t) 
   assert.ok((await brightnessOf(poster)) > 60);
 });
 
-test("makes posters upright, in square pixels and the right colours", PATIENT, async (t) => {
+test("makes pictures upright, in square pixels and the right colours", PATIENT, async (t) => {
   // Left red, right blue; turned by 90 degrees to the left, and every pixel twice as wide as high.
   const bars = "color=c=red:s=160x180:r=10:d=2[l];color=c=blue:s=160x180:r=10:d=2[r];[l][r]hstack";
   const lying = await writeSource(
@@ -110,11 +109,15 @@ test("makes posters upright, in square pixels and the right colours", PATIENT, a
   const turn = ["-c", "copy", "-metadata:s:v:0", "rotate=90"];
   const source = await writeSource("-i", lying, ...turn, join(directory, "turned.mp4"));
   const opened = await TestLibrary.open(t, { makesArtifacts: true });
-  const poster = await artifactFile(opened, await madeOf(opened, source), "poster.jpg");
+  const videoId = await madeOf(opened, source);
+  const poster = await artifactFile(opened, videoId, "poster.jpg");
   assert.deepEqual(await sizeOf(poster), [180, 640]);
-  const [top, bottom] = [await colourAt(poster, 0.5, 0.1), await colourAt(poster, 0.5, 0.9)];
   const near = (seen: number[], wanted: number[]) => seen.every((value, i) => Math.abs(value - (wanted[i] ?? 0)) < 40);
-  assert.ok(near(top, [0, 0, 255]) && near(bottom, [255, 0, 0]), `${top} above ${bottom}`);
+  for (const name of ["poster.jpg", "thumbnails/1.jpg", "preview.mp4"]) {
+    const path = await artifactFile(opened, videoId, name);
+    const [top, bottom] = [await colourAt(path, 0.5, 0.1), await colourAt(path, 0.5, 0.9)];
+    assert.ok(near(top, [0, 0, 255]) && near(bottom, [255, 0, 0]), `${name}: ${top} above ${bottom}`);
+  }
 });
 
 test("takes the cover of sound alone, and makes nothing where there is none", PATIENT, async (t) => {

@@ -24,6 +24,7 @@ const LIGHT_KINDS: readonly string[] = [
   "video.repackage",
   "video.text",
   "video.poster",
+  "video.pictures",
   "video.delete",
 ];
 const LIGHT_CONCURRENCY = 2;

@@ -8,7 +8,7 @@ import { type OutputReader, runFfmpeg } from "../make/ffmpeg-run.ts";
 import { GatheredOutput } from "../make/gathered-output.ts";
 import { type Moment, pickMoments, segmentsWithin } from "./moments.ts";
 import { sizeWithin } from "./picture-size.ts";
-import { PIPED_INPUT, type StoredPictures, segmentStream, shownSize } from "./stored-picture.ts";
+import { matrixOf, PIPED_INPUT, type StoredPictures, segmentStream, shownSize } from "./stored-picture.ts";
 
 export interface PreviewRequest {
   readonly pictures: StoredPictures;
@@ -45,7 +45,7 @@ export async function makePreview(tools: MakeTools, { pictures, sound, signal }:
       ...(heard ? ["-protocol_whitelist", "pipe", "-f", "mp4", "-i", `pipe:${SOUND_PIPE}`] : []),
       ...["-filter_complex", filterGraph(pictures, moments, heard !== undefined)],
       ...["-map", "[v]", "-c:v", "libx264", "-preset", tools.preset, "-crf", "24", "-profile:v", "high"],
-      ...["-fps_mode", "passthrough", "-enc_time_base:v", `1:${VIDEO_TIMESCALE}`],
+      ...[...BT709_ARGUMENTS, "-fps_mode", "passthrough", "-enc_time_base:v", `1:${VIDEO_TIMESCALE}`],
       ...["-threads:v", `${tools.coreCount}`, "-video_track_timescale", `${VIDEO_TIMESCALE}`],
       ...cmafPipeArguments(firstOutput, "encoded"),
       ...(heard ? ["-map", "[a]", "-c:a", "aac", "-b:a", "96k", ...cmafPipeArguments(firstOutput + 1, "encoded")] : []),
@@ -64,6 +64,8 @@ export async function makePreview(tools: MakeTools, { pictures, sound, signal }:
 
 function filterGraph(pictures: StoredPictures, moments: readonly Moment[], hasSound: boolean): string {
   const size = sizeWithin(shownSize(pictures), PREVIEW_SIDE);
+  const colours = `in_color_matrix=${matrixOf(pictures)}:out_color_matrix=bt709:out_range=tv`;
+  const scale = `scale=${size.width}:${size.height}:flags=bicubic:${colours},setsar=1,format=yuv420p`;
   const rate = isFast(pictures) ? `fps=${MOST_FRAME_RATE}` : "null";
   const label = (letter: string) => moments.map((_, index) => `[${letter}${index}]`).join("");
   const trims = moments.flatMap(({ startMs, endMs }, index) => {
@@ -77,7 +79,7 @@ function filterGraph(pictures: StoredPictures, moments: readonly Moment[], hasSo
   });
   const pieces = moments.map((_, index) => `[p${index}]${hasSound ? `[s${index}]` : ""}`).join("");
   return [
-    `[0:v]scale=${size.width}:${size.height}:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,split=${moments.length}${label("v")}`,
+    `[0:v]${scale},setparams=${BT709},split=${moments.length}${label("v")}`,
     ...(hasSound
       ? [`[1:a]aformat=sample_rates=48000:channel_layouts=stereo,asplit=${moments.length}${label("a")}`]
       : []),
@@ -86,6 +88,19 @@ function filterGraph(pictures: StoredPictures, moments: readonly Moment[], hasSo
     `[joined]${rate}[v]`,
   ].join(";");
 }
+
+/** A small picture that says nothing of its colours is taken for another than a large one: this one says it. */
+const BT709 = "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";
+const BT709_ARGUMENTS = [
+  "-color_range",
+  "tv",
+  "-color_primaries",
+  "bt709",
+  "-color_trc",
+  "bt709",
+  "-colorspace",
+  "bt709",
+];
 
 /** Above this, or of a rate that nobody tells. */
 function isFast({ format: { frameRate } }: StoredPictures): boolean {
@@ -141,7 +156,9 @@ export async function makeMovingPicture(
 ): Promise<Uint8Array> {
   const output = new GatheredOutput(MOST_WEBP_BYTES, "a moving picture");
   const sides = `'min(${WEBP_SIDE},iw)':'min(${WEBP_SIDE},ih)'`;
-  const scale = `scale=${sides}:force_original_aspect_ratio=decrease:force_divisible_by=2`;
+  // WebP knows no other colours.
+  const colours = "in_color_matrix=bt709:out_color_matrix=bt601:out_range=tv,format=yuv420p";
+  const scale = `scale=${sides}:force_original_aspect_ratio=decrease:force_divisible_by=2:${colours}`;
   const select = `select='lt(mod(n,${SHOWN_OF_S * WEBP_RATE}),${WEBP_RATE})'`;
   const filters = [
     ...[`fps=${WEBP_RATE}`, ...(durationMs > SHOWN_WHOLE_MS ? [select] : [])],

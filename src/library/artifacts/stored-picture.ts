@@ -112,12 +112,16 @@ const STANDARD_DEFINITION_LINES = 576;
 /** swscale's names of matrix code points (ISO/IEC 23091-2); what is not told apart there is taken for BT.601. */
 const MATRICES: Readonly<Record<number, string>> = { 1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020", 10: "bt2020" };
 
-/** Makes stills of stored pictures, for JPEG: BT.601 in full range, which is how every JPEG is read. */
-export function storedStillFilters({ format }: StoredPictures, { width, height }: PictureSize): readonly string[] {
+/** How swscale names the matrix that a picture's colours were made with. */
+export function matrixOf({ format }: StoredPictures): string {
   const told = format.colour?.matrix ?? UNSPECIFIED;
   const usual = format.height > STANDARD_DEFINITION_LINES ? "bt709" : "bt601";
-  const matrix = told === UNSPECIFIED ? usual : (MATRICES[told] ?? "bt601");
-  const colours = `in_color_matrix=${matrix}:out_color_matrix=bt601:out_range=pc`;
+  return told === UNSPECIFIED ? usual : (MATRICES[told] ?? "bt601");
+}
+
+/** Makes stills of stored pictures, for JPEG: BT.601 in full range, which is how every JPEG is read. */
+export function storedStillFilters(pictures: StoredPictures, { width, height }: PictureSize): readonly string[] {
+  const colours = `in_color_matrix=${matrixOf(pictures)}:out_color_matrix=bt601:out_range=pc`;
   return [`scale=${width}:${height}:flags=bicubic:${colours}`, "setsar=1", "format=yuvj420p"];
 }
 
