@@ -6,6 +6,7 @@ import * as HlsParser from "hls-parser";
 import { Parser as M3u8Parser } from "m3u8-parser";
 import { ALL_FORMATS, BufferSource, Input } from "mediabunny";
 import { parse as parseMpd } from "mpd-parser";
+import { StoredConformance } from "./support/conformance/stored-conformance.ts";
 import { type Film, SHORT, uploadFilm } from "./support/films.ts";
 import { FLASHED_S, flashes, readBeeps, readPictures } from "./support/flashes.ts";
 import { type Headwater, soon, startHeadwater } from "./support/headwater.ts";
@@ -86,6 +87,13 @@ describe("a stored film is read by", { concurrency: 2 }, () => {
   before(async () => {
     ready = film("mp4");
     await ready.until(["ready"], soon(240));
+  });
+
+  test("the conformance checker, which finds no broken rule of HLS, DASH and HTTP", async () => {
+    const { violations, seen } = await new StoredConformance(ready.hlsUrl).look();
+    assert.equal(violations.report(), "", JSON.stringify(seen));
+    const listed = FLASHED_S;
+    assert.deepEqual(seen, { renditions: 3, segments: 3 * listed, pictures: 2 * listed, words: 0, representations: 3 });
   });
 
   test("parsers of playlists and MPDs", async () => {

@@ -86,9 +86,15 @@ export class StoredDelivery {
     const queryAt = url.indexOf("?");
     const route = parseStoredPath(queryAt < 0 ? url : url.slice(0, queryAt));
     if (!route) return false;
-    if (req.method === "GET" || req.method === "HEAD") this.#answerRoute(req, res, route);
-    else this.#answerOtherMethod(req, res);
+    if (req.method !== "GET" && req.method !== "HEAD") this.#answerOtherMethod(req, res);
+    else if (route === "absent") this.#answerNothing(req, res);
+    else this.#answerRoute(req, res, route);
     return true;
+  }
+
+  #answerNothing(req: HttpRequest, res: HttpResponse): void {
+    const answer = answerAbsent(req, res, new DomainError("VIDEO_NOT_FOUND"));
+    if (answer) this.#metrics.served("file", answer.status, answer.bodyBytes);
   }
 
   #answerRoute(req: HttpRequest, res: HttpResponse, route: StoredRoute): void {

@@ -20,12 +20,15 @@ const PLAYLISTS: ReadonlyMap<string, PlaylistForm> = new Map([
 ]);
 
 /**
- * The route of a path without its query, undefined for what is not ours. Nothing is decoded: ids and names need no escapes,
- * so an escaped path names nothing.
+ * The route of a path without its query; `absent` for one of ours that names nothing, undefined for what is not ours.
+ * Nothing is decoded: ids and names need no escapes, so an escaped path names nothing.
  */
-export function parseStoredPath(path: string): StoredRoute | undefined {
+export function parseStoredPath(path: string): StoredRoute | "absent" | undefined {
   if (path.startsWith("/api/stream/")) return parseAlias(path);
-  if (!path.startsWith(PREFIX)) return undefined;
+  return path.startsWith(PREFIX) ? (parseOwn(path) ?? "absent") : undefined;
+}
+
+function parseOwn(path: string): StoredRoute | undefined {
   const idEnd = path.indexOf("/", PREFIX.length);
   const videoId = idEnd < 0 ? undefined : parseVideoId(path.slice(PREFIX.length, idEnd));
   if (videoId === undefined) return undefined;
@@ -49,9 +52,10 @@ function parseBelow(videoId: VideoId, renditionId: string, name: string): Stored
 }
 
 /** Media have one address alone, so that caches hold them once: relative, for there may be a prefix before all of ours. */
-function parseAlias(path: string): StoredRoute | undefined {
-  const [, id = "", isHls] = ALIAS.exec(path) ?? [];
+function parseAlias(path: string): StoredRoute | "absent" | undefined {
+  const [, id, isHls] = ALIAS.exec(path) ?? [];
+  if (id === undefined) return undefined;
   const videoId = parseVideoId(id);
-  if (videoId === undefined) return undefined;
+  if (videoId === undefined) return "absent";
   return { kind: isHls ? "multivariant" : "mpd", videoId, base: `../../../..${PREFIX}${videoId}/` };
 }

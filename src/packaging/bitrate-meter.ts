@@ -42,7 +42,8 @@ export class BitrateMeter {
       runMs += durationMs;
       runBytes += byteLength;
       used++;
-      if (runMs > this.#targetDurationMs * 1.5 + 500) break;
+      // A segment that is longer than all that counts still is a run.
+      if (used > 1 && runMs > this.#targetDurationMs * 1.5 + 500) break;
       if (runMs >= this.#targetDurationMs * 0.5) {
         this.#peakBps = Math.max(this.#peakBps, Math.ceil((runBytes * 8000) / runMs));
       }

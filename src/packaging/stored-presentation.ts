@@ -49,7 +49,7 @@ export class StoredPresentation implements Presentation {
   }
 
   #track(known: StoredTrack | undefined, rendition: StoredRendition, place: number): StoredTrack {
-    if (!known?.isContinuedBy(rendition)) return new StoredTrack(rendition, place, this.options.segmentTargetMs);
+    if (!known?.isContinuedBy(rendition)) return new StoredTrack(rendition, place, this.#video.targetDurationS * 1000);
     known.advance(rendition, place);
     return known;
   }

@@ -34,8 +34,8 @@ export class StoredTrack implements Rendition {
   #isIndependent = true;
   #longestSegmentMs = 0;
 
-  /** `place`: a number that no other rendition of the video has. */
-  constructor(rendition: StoredRendition, place: number, segmentTargetMs: number) {
+  /** `place`: a number that no other rendition of the video has. `targetDurationMs`: EXT-X-TARGETDURATION, by which HLS measures. */
+  constructor(rendition: StoredRendition, place: number, targetDurationMs: number) {
     const { id, kind, origin, format, timescale, epoch } = rendition;
     this.id = id;
     this.kind = kind;
@@ -44,8 +44,8 @@ export class StoredTrack implements Rendition {
     this.timescale = timescale;
     this.init = { name: `${epoch}-${FIRST_MSN}.init.mp4`, format, timescale, bytes: rendition.initBytes };
     this.#epoch = epoch;
-    this.#bitrate = new BitrateMeter(segmentTargetMs);
-    this.#iframeBitrate = new BitrateMeter(segmentTargetMs);
+    this.#bitrate = new BitrateMeter(targetDurationMs);
+    this.#iframeBitrate = new BitrateMeter(targetDurationMs);
     const declared = format.kind === "video" ? format.frameRate : undefined;
     this.#frameRate = new FrameRateMeter(declared && declared.numerator / declared.denominator);
     this.#audioRenditionId = rendition.audioRenditionId;

@@ -9,17 +9,14 @@ const ROUNDING_S = 0.0001;
 const PDT_TOLERANCE_MS = 2;
 const PDT_FORM = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:?\d\d)$/;
 
-/** What one live media playlist must be by itself. Ids: docs/adr/0018. */
+/** What one media playlist must be by itself. Ids: docs/adr/0018. */
 const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["H11", versionFloor],
   ["Z1", versionCeiling],
   ["H12", targetDuration],
   ["H13", segmentLength],
-  ["H17", discontinuitySequence],
-  ["H20", playlistType],
   ["H23", mapChanges],
   ["H24", mapInForce],
-  ["H25", programDateTime],
   ["H31", afterEnd],
   ["H50", iframeRanges],
   ["L1", partHeaders],
@@ -34,8 +31,25 @@ const RULES: readonly (readonly [id: string, rule: Rule])[] = [
   ["Z5", emptySkip],
 ];
 
+/** What a broadcast's has to be besides. */
+const LIVE_RULES: typeof RULES = [
+  ["H17", discontinuitySequence],
+  ["H20", playlistType],
+  ["H25", programDateTime],
+];
+/** And that of a stored video, which is listed from its beginning. */
+const STORED_RULES: typeof RULES = [["H20", storedType]];
+
 export function checkMediaPlaylist(playlist: MediaPlaylist): Violation[] {
-  const found = RULES.flatMap(([rule, check]) => [...check(playlist)].map((message) => ({ rule, message })));
+  return check(playlist, [...RULES, ...LIVE_RULES]);
+}
+
+export function checkStoredPlaylist(playlist: MediaPlaylist): Violation[] {
+  return check(playlist, [...RULES, ...STORED_RULES]);
+}
+
+function check(playlist: MediaPlaylist, rules: typeof RULES): Violation[] {
+  const found = rules.flatMap(([rule, judge]) => [...judge(playlist)].map((message) => ({ rule, message })));
   return [...playlist.problems, ...found];
 }
 
@@ -80,6 +94,17 @@ function* discontinuitySequence(playlist: MediaPlaylist) {
 
 function* playlistType({ playlistType: type, isEnded }: MediaPlaylist) {
   if (type !== undefined && !isEnded) yield `live playlist has type ${type}`;
+}
+
+function* storedType(playlist: MediaPlaylist) {
+  const { playlistType: type, isEnded, mediaSequence, complete } = playlist;
+  const expected = isEnded ? "VOD" : "EVENT";
+  if (type !== expected) yield `type ${type} of a list that has ${isEnded ? "" : "not "}ended`;
+  if (mediaSequence !== 1) yield `begins at segment ${mediaSequence}`;
+  if (playlist.serverControl || playlist.partTargetS !== undefined) yield "what only a broadcast can promise";
+  if (complete.some(({ pdtText, hasDiscontinuity }) => pdtText !== undefined || hasDiscontinuity)) {
+    yield "a date or a discontinuity";
+  }
 }
 
 function* mapChanges(playlist: MediaPlaylist) {

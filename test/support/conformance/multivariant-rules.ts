@@ -43,6 +43,11 @@ export function mediaPlaylistUris({ variants, media }: MultivariantPlaylist): st
   return [...new Set([...variants.map(({ uri }) => uri), ...alternatives])];
 }
 
+/** URIs of all playlists of words. */
+export function textPlaylistUris({ media }: MultivariantPlaylist): string[] {
+  return urisOf(media.filter((attributes) => attributes.get("TYPE") === "SUBTITLES"));
+}
+
 function urisOf(media: readonly Attributes[]): string[] {
   return media.map((attributes) => unquoted(attributes.get("URI"))).filter((uri) => uri !== undefined);
 }

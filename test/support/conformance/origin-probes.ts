@@ -38,7 +38,8 @@ export class OriginProbes {
   }
 
   async #probeRefusals(playlist: MediaPlaylist): Promise<void> {
-    if (playlist.isEnded) return;
+    // Who promises nothing to those who wait reads no directives.
+    if (playlist.isEnded || !playlist.serverControl) return;
     const { mediaUrl } = this.#options;
     const last = positionOf(playlist)?.msn ?? playlist.mediaSequence;
     await this.#refused("L20", `${mediaUrl}?_HLS_part=1`);

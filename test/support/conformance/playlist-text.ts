@@ -31,8 +31,15 @@ const WITH_ATTRIBUTES = new Set([
   "EXT-X-MEDIA",
   "EXT-X-STREAM-INF",
   "EXT-X-I-FRAME-STREAM-INF",
+  "EXT-X-IMAGE-STREAM-INF",
 ]);
-const MULTIVARIANT_TAGS = new Set(["EXT-X-MEDIA", "EXT-X-STREAM-INF", "EXT-X-I-FRAME-STREAM-INF"]);
+const MULTIVARIANT_TAGS = new Set([
+  "EXT-X-MEDIA",
+  "EXT-X-STREAM-INF",
+  "EXT-X-I-FRAME-STREAM-INF",
+  // Of Roku and Disney; Shaka reads it, others pass over it.
+  "EXT-X-IMAGE-STREAM-INF",
+]);
 const MEDIA_TAGS = new Set([
   "EXT-X-SERVER-CONTROL",
   "EXT-X-PART-INF",
