@@ -112,7 +112,8 @@ test("takes a form at the documented path, and answers as documented", PATIENT, 
 });
 
 test("takes the other document's form: its path, the name of its field, and its id", PATIENT, async () => {
-  const { status, body } = await upload("/api/v1/upload", { file: new File([film], "film.mp4"), stream_id: "mine" });
+  const { id } = await server.createStream();
+  const { status, body } = await upload("/api/v1/upload", { file: new File([film], "film.mp4"), stream_id: id });
   assert.equal(status, 201, JSON.stringify(body));
   assert.deepEqual([body.status, body.title], ["preparing", "film.mp4"]);
   assert.match(body.hls_url, new RegExp(`/videos/${body.video_id}/master\\.m3u8$`));
@@ -161,7 +162,7 @@ test("refuses a file that is too large: by what its head claims, and in the midd
   for (let sentBytes = 0; sentBytes <= MAX_SIZE_BYTES; sentBytes += chunk.byteLength) endless.write(chunk);
   const { status, body } = await answer;
   assert.deepEqual([status, body.code], [413, "UPLOAD_TOO_LARGE"]);
-  assert.match(body.detail, /1048576 bytes/);
+  assert.match(body.detail, /the 1 MiB that/);
   endless.destroy();
   await untilStoredIs(before);
 });

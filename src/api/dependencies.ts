@@ -15,7 +15,10 @@ import type { StreamDefaults } from "./stream-resource.ts";
 
 /** What the API needs of the running system. */
 export interface ApiDependencies {
-  readonly streams: Pick<StreamRepository, "create" | "get" | "list" | "setKeyHash" | "heartbeat" | "remove">;
+  readonly streams: Pick<
+    StreamRepository,
+    "create" | "get" | "list" | "setKeyHash" | "heartbeat" | "remove" | "setVideo"
+  >;
   readonly running: RunningStreams;
   readonly videos: Pick<VideoRepository, "get" | "list" | "describe" | "renditions" | "artifacts">;
   readonly stored: StoredVideos;

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { VideoRecord } from "../catalog/video-record.ts";
+import { DomainError } from "../core/errors.ts";
+import { parseStreamId, type StreamId } from "../core/ids.ts";
 import { refuseEarly } from "../http/early-answer.ts";
 import type { TakenVideo } from "../library/library.ts";
 import { checkSize, limitTime } from "../upload/guarded-bytes.ts";
@@ -34,7 +36,7 @@ export function uploadRoutes(scope: FastifyInstance, dependencies: ApiDependenci
   });
   const routes = scope.withTypeProvider<ZodTypeProvider>();
   const form = { tags: ["Videos"], consumes: ["multipart/form-data"] };
-  const refusals = problems(400, 413, 415, 422, 503, 507);
+  const refusals = problems(400, 404, 413, 415, 422, 503, 507);
 
   routes.post(
     "/api/videos/upload",
@@ -82,7 +84,7 @@ const videoPath = ({ videoId }: VideoRecord) => `/api/v1/videos/${videoId}`;
 
 async function takeForm(request: FastifyRequest, dependencies: ApiDependencies): Promise<TakenVideo> {
   const { raw } = request;
-  const { uploads, clock } = dependencies;
+  const { uploads, streams, clock } = dependencies;
   const { receiver, slots } = uploads;
   using _slot = slots.take();
   checkSize(Number(raw.headers["content-length"] ?? 0) - MAX_FORM_EXTRA_BYTES, receiver.limits);
@@ -93,14 +95,26 @@ async function takeForm(request: FastifyRequest, dependencies: ApiDependencies):
     fileFields: FILE_FIELDS,
     checkField: checkUploadText,
   });
+  let streamId: StreamId | undefined;
   try {
     const { fileName, bytes } = await form.file();
-    return await receiver.receive(bytes, async () => {
+    const taken = await receiver.receive(bytes, async () => {
       const fields = await form.fields();
-      const [title, description] = (["title", "description"] as const).map((name) => readText(name, fields.get(name)));
-      return { fileName, title: title ?? null, description: description ?? null };
+      streamId = await streamOf(fields.get("stream_id"), dependencies);
+      const title = readText("title", fields.get("title"));
+      return { fileName, title, description: readText("description", fields.get("description")) };
     });
+    if (streamId) await streams.setVideo(streamId, taken.video.videoId);
+    return taken;
   } finally {
     form.stop();
   }
+}
+
+/** The stream that is to play the video while it is not live. Throws STREAM_NOT_FOUND. */
+async function streamOf(text: string | undefined, { streams }: ApiDependencies): Promise<StreamId | undefined> {
+  if (text === undefined || text === "") return undefined;
+  const streamId = parseStreamId(text);
+  if (streamId && (await streams.get(streamId))) return streamId;
+  throw new DomainError("STREAM_NOT_FOUND", `No stream has the id ${text.slice(0, 64)}`);
 }

@@ -16,7 +16,7 @@ export const uploadFileSchema = z
   .object({
     file,
     ...texts,
-    stream_id: z.string().optional().describe("Of no effect: every upload is a video with an id of its own"),
+    stream_id: z.string().optional().describe("A stream of which this is to be the video"),
   })
   .meta({ id: "UploadFile" });
 

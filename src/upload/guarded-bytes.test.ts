@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../core/clock.ts";
-import { limitSize, limitTime } from "./guarded-bytes.ts";
+import { checkSize, limitSize, limitTime } from "./guarded-bytes.ts";
 
 const LIMITS = { idleTimeoutMs: 1_000, timeLimitMs: 5_000 };
 
@@ -16,9 +16,21 @@ test("takes as many bytes as are allowed, and not one more", async () => {
     async () => {
       for await (const { byteLength } of limitSize(chunks(4, 6, 1, 9), { maxSizeBytes: 10 })) seen.push(byteLength);
     },
-    { code: "UPLOAD_TOO_LARGE" },
+    { code: "UPLOAD_TOO_LARGE", message: /larger than the 10 B that/ },
   );
   assert.deepEqual(seen, [4, 6]);
+});
+
+test("says in words how much is taken", () => {
+  for (const [maxSizeBytes, words] of [
+    [1000, "1000 B"],
+    [1024, "1 KiB"],
+    [10 * 2 ** 30, "10 GiB"],
+    [1.5 * 2 ** 40, "1.5 TiB"],
+    [10_000_000_000, "9.3 GiB"],
+  ] as const) {
+    assert.throws(() => checkSize(maxSizeBytes + 1, { maxSizeBytes }), { message: new RegExp(` the ${words} that `) });
+  }
 });
 
 test("gives a source up that is silent for too long", async () => {

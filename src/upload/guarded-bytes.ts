@@ -13,7 +13,7 @@ export interface UploadLimits {
 /** Throws UPLOAD_TOO_LARGE when more is announced than is taken. */
 export function checkSize(sizeBytes: number, { maxSizeBytes }: Pick<UploadLimits, "maxSizeBytes">): void {
   if (sizeBytes <= maxSizeBytes) return;
-  throw new DomainError("UPLOAD_TOO_LARGE", `the file is larger than the ${maxSizeBytes} bytes that are taken`);
+  throw new DomainError("UPLOAD_TOO_LARGE", `the file is larger than the ${inWords(maxSizeBytes)} that are taken`);
 }
 
 /** The bytes of `source`; throws UPLOAD_TOO_LARGE as soon as they are too many. */
@@ -59,6 +59,15 @@ export async function* limitTime(
   } finally {
     if (!isAwaited) await chunks.return?.();
   }
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** 10737418240 as `10 GiB`. */
+function inWords(bytes: number): string {
+  const step = Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** step;
+  return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${UNITS[step]}`;
 }
 
 function inSeconds(ms: number): string {

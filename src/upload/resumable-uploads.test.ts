@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { ManualClock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import { newVideoId, type VideoId } from "../core/ids.ts";
@@ -196,4 +198,46 @@ test("refuses what is too large, empty, or one too many", async (t) => {
     limits: { maxSizeBytes: Number.MAX_SAFE_INTEGER, idleTimeoutMs: 1, timeLimitMs: 1 },
   });
   await assert.rejects(vast.create(film(2 ** 52)), { code: "STORAGE_FULL" });
+});
+
+/** A name space of its own, where anybody may mount: some systems do not let them. */
+const UNSHARE = ["--mount", "--map-root-user", "sh", "-c"];
+const run = promisify(execFile);
+const canMount = await run("unshare", [...UNSHARE, "mount -t tmpfs tmpfs /mnt"]).then(
+  () => true,
+  () => false,
+);
+
+const FILL_A_SMALL_DISK = `
+  import assert from "node:assert/strict";
+  import { PartialFiles } from ${JSON.stringify(join(import.meta.dirname, "partial-files.ts"))};
+  import { newVideoId } from ${JSON.stringify(join(import.meta.dirname, "../core/ids.ts"))};
+  const files = new PartialFiles(process.argv[1]);
+  const record = { key: "a", sizeBytes: 1_500_000, fileName: "a", title: null, description: null, metadata: "" };
+  const [first, second] = [newVideoId(), newVideoId()];
+  await files.create(first, record);
+  await files.create(second, record);
+  async function* film(sizeBytes) { for (let at = 0; at < sizeBytes; at += 100_000) yield Buffer.alloc(100_000, at / 100_000); }
+  await files.append(first, 0, film(1_500_000), () => {});
+  let offset = 0;
+  const told = (bytes) => { offset = bytes; };
+  await assert.rejects(files.append(second, 0, film(1_500_000), told), { code: "STORAGE_FULL" });
+  await assert.rejects(files.create(newVideoId(), record), { code: "STORAGE_FULL" });
+  const [left] = (await files.readAll()).filter(({ videoId }) => videoId === second);
+  assert.ok(left.offsetBytes >= offset && left.offsetBytes < 1_500_000);
+  await files.remove(first);
+  await files.append(second, left.offsetBytes, film(1_500_000 - left.offsetBytes), told);
+  assert.ok(offset >= 1_500_000);
+  process.stdout.write("recovered");
+`;
+
+test("says when the disk is full, keeps what came, and goes on when there is room again", {
+  skip: canMount ? false : "this machine lets nobody mount a small disk",
+}, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "headwater-disk-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const node = [process.execPath, "--input-type=module-typescript", "-e", FILL_A_SMALL_DISK];
+  const script = 'disk=$1; shift; mount -t tmpfs -o size=2m tmpfs "$disk" && exec "$@" "$disk"';
+  const { stdout } = await run("unshare", [...UNSHARE, script, "sh", directory, ...node]);
+  assert.equal(stdout, "recovered");
 });

@@ -94,7 +94,7 @@ test("says what is wrong with the other server's answer, and whether it may pass
     ["/zipped", "INVALID_REQUEST", /compressed/],
     ["/404", "INVALID_REQUEST", /answers with 404/],
     ["/204", "INVALID_REQUEST", /answers with 204/],
-    ["/large", "UPLOAD_TOO_LARGE", /1000 bytes/],
+    ["/large", "UPLOAD_TOO_LARGE", /the 1000 B that/],
     ["/503", "UNAVAILABLE", /answers with 503/],
     ["/429", "UNAVAILABLE", /answers with 429/],
     ["/cut", "UNAVAILABLE", /stopped in the middle/],

@@ -61,7 +61,7 @@ export interface UploadFileInput {
   /** The file's name when it is left out */
   readonly title?: string;
   readonly description?: string;
-  /** Of no effect: every upload is a video with an id of its own */
+  /** A stream of which this is to be the video */
   readonly stream_id?: string;
 }
 
