@@ -10,7 +10,7 @@ import { TestLibrary } from "./support/libraries.ts";
 import { sourceDirectory, writeSource } from "./support/source-files.ts";
 
 const directory = await sourceDirectory();
-const PATIENT = { timeout: 300_000 };
+const PATIENT = { timeout: 600_000 };
 const LONG_AGO_S = Date.now() / 1000 - 48 * 3600;
 
 test("the command says what would go, deletes just that, and leaves what is named or young", PATIENT, async (t) => {

@@ -9,7 +9,7 @@ import { TestLibrary } from "./support/libraries.ts";
 import { spawnBound } from "./support/logged-process.ts";
 import { sourceDirectory, writeSource } from "./support/source-files.ts";
 
-const PATIENT = { timeout: 300_000 };
+const PATIENT = { timeout: 600_000 };
 const DISK_MIB = 64;
 const MIB = 1024 * 1024;
 
@@ -110,7 +110,7 @@ test(
     const left = await server.tryUpload(LARGE_FILM);
     assert.equal(left.status, 507, "what came of the first one is gone, but it is still too much");
     await disk.makeRoom();
-    await server.untilReady(await server.upload(LARGE_FILM), soon());
+    await server.untilReady(await server.upload(LARGE_FILM), soon(400));
   },
 );
 
@@ -130,7 +130,7 @@ test(
     const { status } = await server.ask<{ status: string }>("GET", `/api/v1/videos/${videoId}`);
     assert.ok(status === "preparing" || status === "playable", status);
     await disk.makeRoom();
-    await server.untilReady(videoId, soon(200));
+    await server.untilReady(videoId, soon(400));
     assert.equal((await server.stop()).code, 0);
   },
 );
@@ -147,7 +147,7 @@ test("a disk for everything that fills up stops neither server nor worker", PATI
   assert.match(((await refused.json()) as Problem).detail, /\bfull\b/);
   await server.ask("GET", `/api/v1/videos/${videoId}`);
   await disk.makeRoom();
-  await server.untilReady(videoId, soon(200));
-  await server.untilReady(await server.upload(FILM), soon(200));
+  await server.untilReady(videoId, soon(400));
+  await server.untilReady(await server.upload(FILM), soon(400));
   assert.equal((await server.stop()).code, 0);
 });

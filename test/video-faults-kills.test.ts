@@ -256,7 +256,7 @@ async function killAndCheck(t: TestContext, rounds: number, makePlace: (dataDir:
     await Promise.all([...uploads, removal]);
   }
   await site.launch();
-  const made = await site.untilIdle(soon(120 + rounds * 30));
+  const made = await site.untilIdle(soon(300 + rounds * 30));
   await site.close();
   for (const videoId of site.taken.keys()) assert.ok(made.includes(videoId), `${videoId} was taken and is lost`);
   for (const videoId of site.deleted) assert.ok(!made.includes(videoId), `${videoId} was deleted and is there`);
@@ -282,7 +282,7 @@ async function checkStore({ videos, store }: Place, { taken }: KilledSite): Prom
   assert.deepEqual(await store.removeLeftovers(-60_000), []);
 }
 
-const limitOf = (rounds: number) => ({ timeout: 300_000 + rounds * 60_000 });
+const limitOf = (rounds: number) => ({ timeout: 600_000 + rounds * 60_000 });
 const SENTENCE = "nothing acknowledged is lost, nothing is left over";
 
 test(`${ROUNDS} rounds of kill -9, seed ${SEED}: ${SENTENCE}`, limitOf(ROUNDS), (t) =>

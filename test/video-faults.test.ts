@@ -24,7 +24,7 @@ import { type CrashableS3Server, makeBucket, startS3rver } from "./support/s3-se
 import { sourceDirectory, writeSource } from "./support/source-files.ts";
 
 const OUTAGE_SECONDS = Number(process.env.OUTAGE_SECONDS ?? 0);
-const PATIENT = { timeout: 300_000 + 2_000 * OUTAGE_SECONDS };
+const PATIENT = { timeout: 600_000 + 2_000 * OUTAGE_SECONDS };
 
 const directory = await sourceDirectory();
 const film = (seconds: number) =>
@@ -123,7 +123,7 @@ describe("on PostgreSQL, Redis and S3", () => {
 
   test("two workers on machines of their own make one video together", PATIENT, async (t) => {
     const videoId = await server.upload(FILM);
-    await server.untilReady(videoId, soon(200));
+    await server.untilReady(videoId, soon(400));
     const catalog = await Catalog.open({ dataDir: await TestLibrary.directory(t), databaseUrl, log: silentLogger });
     t.after(() => catalog.close());
     const id = parseVideoId(videoId);
@@ -174,8 +174,8 @@ describe("on PostgreSQL, Redis and S3", () => {
       await delay(OUTAGE_SECONDS * 1000);
       await launch();
       await untilReadiness(200);
-      await server.untilReady(videoId, soon(200));
-      await server.untilReady(meanwhile ?? (await server.upload(SHORT_FILM)), soon(200));
+      await server.untilReady(videoId, soon(400));
+      await server.untilReady(meanwhile ?? (await server.upload(SHORT_FILM)), soon(400));
       await untilLiveGoesOn();
       await checkRunning();
     });

@@ -10,7 +10,7 @@ import { PostgresServer } from "./support/postgres-server.ts";
 import { sourceDirectory, writeSource } from "./support/source-files.ts";
 
 const directory = await sourceDirectory();
-const PATIENT = { timeout: 300_000 };
+const PATIENT = { timeout: 600_000 };
 /** So slow that some job is under way for as long as a test takes. */
 const SLOW: Settings = { "video-preset": "medium", "video-profiles": "360p,240p", "jobs-concurrency": "1" };
 
