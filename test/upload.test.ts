@@ -116,6 +116,8 @@ test("takes the other document's form: its path, the name of its field, and its 
   const { status, body } = await upload("/api/v1/upload", { file: new File([film], "film.mp4"), stream_id: id });
   assert.equal(status, 201, JSON.stringify(body));
   assert.deepEqual([body.status, body.title], ["preparing", "film.mp4"]);
+  const played = await server.get(`/streams/${id}/master.m3u8`, { redirect: "manual" });
+  assert.deepEqual([played.status, played.headers.get("location")], [307, `../../videos/${body.video_id}/master.m3u8`]);
   assert.match(body.hls_url, new RegExp(`/videos/${body.video_id}/master\\.m3u8$`));
   await server.ask("DELETE", `/api/v1/videos/${body.video_id}`);
 });

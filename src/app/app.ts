@@ -10,7 +10,7 @@ import type { RedisCache } from "../cache/redis-cache.ts";
 import { Catalog } from "../catalog/catalog.ts";
 import type { StreamRepository } from "../catalog/stream-repository.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import type { StreamId } from "../core/ids.ts";
+import { parseStreamId, type StreamId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import { LiveDelivery } from "../delivery/live-delivery.ts";
@@ -179,6 +179,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     limits: { maxHeldCount: config.http.maxHeldRequests },
     publicUrl,
     addressOf: (req) => proxies.addressOf(req),
+    videoInPlaceOf: async (text) => {
+      const streamId = parseStreamId(text);
+      return (streamId && (await streams.get(streamId))?.videoId) ?? undefined;
+    },
   });
   const shared = await sharedCache(config, clock, log);
   building.defer(() => shared?.close());

@@ -66,6 +66,12 @@ export function answerRange(
   return { status: 206, bodyBytes };
 }
 
+/** 307 to where it is for now. */
+export function answerElsewhere(res: HttpResponse, location: string): Answer {
+  writeHead(res, 307, ["Location", location, "Content-Length", "0", ...BRIEFLY]);
+  return endEmpty(res, 307);
+}
+
 /** 404 that a cache may keep for a second: what is not there now may be soon. */
 export function answerAbsent(req: HttpRequest, res: HttpResponse, error = new DomainError("NOT_FOUND")): Answer {
   return { status: sendProblem(req, res, error, BRIEFLY).status, bodyBytes: 0 };

@@ -29,6 +29,24 @@ test("serves the multivariant playlist under both names, and media playlists and
   }
 });
 
+test("sends whoever opens a stream that is not live to its video, and nobody else", async (t) => {
+  const { ask, counts } = await serve(t, servedPresentation());
+  const leads = { "master.m3u8": "master.m3u8", "playlist.m3u8": "master.m3u8", "manifest.mpd": "manifest.mpd" };
+  for (const [name, target] of Object.entries(leads)) {
+    const answer = await ask(`/streams/over/${name}`);
+    assert.deepEqual([answer.status, answer.headers.location], [307, `../../videos/its-video/${target}`]);
+    assert.equal(answer.headers["cache-control"], "public, max-age=1");
+    assertPublic(answer);
+  }
+  for (const path of ["/streams/over/source/playlist.m3u8", "/streams/idle/master.m3u8", "/streams/none/master.m3u8"]) {
+    assert.equal((await ask(path)).status, 404, path);
+  }
+  assert.deepEqual(
+    counts.answers.map(({ status }) => status),
+    [307, 307, 307, 404, 404, 404],
+  );
+});
+
 test("leaves other paths to the API", async (t) => {
   const { ask, counts } = await serve(t, servedPresentation());
   for (const path of ["/streams/cam", "/streams/cam/heartbeat", "/streams/cam/whip", "/"]) {

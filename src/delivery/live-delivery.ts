@@ -7,7 +7,7 @@ import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { sendProblem } from "../http/problem.ts";
 import type { LivePresentation } from "../packaging/presentation.ts";
-import { answerAbsent } from "./answers.ts";
+import { answerAbsent, answerElsewhere } from "./answers.ts";
 import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
 import { HoldBudget } from "./held-requests.ts";
 import type { LivePresentations, ManifestFormat } from "./live-presentations.ts";
@@ -42,7 +42,11 @@ export interface LiveDeliveryOptions {
   readonly publicUrl?: string | undefined;
   /** Who asks, for the count of viewers; the peer of the connection unless a trusted proxy says otherwise. */
   readonly addressOf?: (req: HttpRequest) => string;
+  /** The id of the stored video that is played in place of a stream that is not live; undefined when there is none. */
+  readonly videoInPlaceOf?: (streamId: string) => Promise<string | undefined>;
 }
+
+type PresentationRoute = Exclude<MediaRoute, { kind: "time" }>;
 
 const METHODS = "GET, HEAD, OPTIONS";
 const PREFLIGHT_HEADERS: FlatHeaders = publicPreflightHeaders(METHODS);
@@ -60,6 +64,9 @@ export class LiveDelivery {
   readonly #limits: DeliveryLimits;
   readonly #publicUrl: string | undefined;
   readonly #addressOf: (req: HttpRequest) => string;
+  readonly #videoInPlaceOf: NonNullable<LiveDeliveryOptions["videoInPlaceOf"]>;
+  /** Questions for a video that are not answered yet: however many viewers come at once, each stream is looked up once. */
+  readonly #asked = new Map<string, Promise<string | undefined>>();
   readonly #budget: HoldBudget;
   readonly #deliveries = new WeakMap<LivePresentation, PresentationDelivery>();
 
@@ -71,6 +78,7 @@ export class LiveDelivery {
     this.#limits = { ...DEFAULT_DELIVERY_LIMITS, ...options.limits };
     this.#publicUrl = options.publicUrl;
     this.#addressOf = options.addressOf ?? peerAddress;
+    this.#videoInPlaceOf = options.videoInPlaceOf ?? (async () => undefined);
     this.#budget = new HoldBudget(this.#limits.maxHeldCount);
     this.viewers = new Viewers({ clock: this.#clock, maxPerStreamCount: this.#limits.maxCountedViewersPerStream });
   }
@@ -92,18 +100,15 @@ export class LiveDelivery {
     return true;
   }
 
-  #answerStream(
-    req: HttpRequest,
-    res: HttpResponse,
-    route: Exclude<MediaRoute, { kind: "time" }>,
-    query: string,
-  ): void {
+  #answerStream(req: HttpRequest, res: HttpResponse, route: PresentationRoute, query: string): void {
     const { streamId } = route;
     const format = formatOf(route);
     const presentation = this.#presentations.find(streamId, format);
     if (!presentation) {
-      const answer = answerAbsent(req, res, this.#presentations.explainAbsence(streamId, format));
-      this.#metrics.served(kindOf(route), answer?.status ?? 404, 0);
+      const absence = this.#presentations.explainAbsence(streamId, format);
+      const isWhole = route.kind === "multivariant" || route.kind === "mpd";
+      if (isWhole && absence.code === "STREAM_NOT_LIVE") void this.#answerInPlace(req, res, route, absence);
+      else this.#answerAbsent(req, res, route, absence);
       return;
     }
     const delivery = this.#deliveryOf(presentation);
@@ -112,6 +117,37 @@ export class LiveDelivery {
     else if (route.kind === "playlist") delivery.playlist(req, res, route, query);
     else if (route.kind === "mpd") delivery.mpd(req, res, this.#timeUrl(req));
     else delivery.multivariant(req, res);
+  }
+
+  /** Sends whoever opens a stream that is not live to its video; its playlists stand there, and are not written anew for here. */
+  async #answerInPlace(
+    req: HttpRequest,
+    res: HttpResponse,
+    route: PresentationRoute,
+    absence: DomainError,
+  ): Promise<void> {
+    let videoId: string | undefined;
+    try {
+      videoId = await this.#askForVideo(route.streamId);
+    } catch (error) {
+      this.#log.warn({ streamId: route.streamId, err: error }, "the video of a stream could not be looked up");
+    }
+    if (videoId === undefined) return this.#answerAbsent(req, res, route, absence);
+    const name = route.kind === "mpd" ? "manifest.mpd" : "master.m3u8";
+    this.#metrics.served(kindOf(route), answerElsewhere(res, `../../videos/${videoId}/${name}`)?.status ?? 307, 0);
+  }
+
+  #askForVideo(streamId: string): Promise<string | undefined> {
+    const asked = this.#asked.get(streamId);
+    if (asked) return asked;
+    const asking = this.#videoInPlaceOf(streamId).finally(() => this.#asked.delete(streamId));
+    this.#asked.set(streamId, asking);
+    return asking;
+  }
+
+  #answerAbsent(req: HttpRequest, res: HttpResponse, route: PresentationRoute, absence: DomainError): void {
+    const answer = answerAbsent(req, res, absence);
+    this.#metrics.served(kindOf(route), answer?.status ?? 404, 0);
   }
 
   #deliveryOf(presentation: LivePresentation): PresentationDelivery {

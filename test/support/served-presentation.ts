@@ -91,8 +91,9 @@ export async function serve(t: TestContext, presentation: ServedPresentation, li
   const delivery = new LiveDelivery({
     presentations: {
       find: (id) => (id === "cam" ? presentation : undefined),
-      explainAbsence: (id) => new DomainError(id === "idle" ? "STREAM_NOT_LIVE" : "STREAM_NOT_FOUND"),
+      explainAbsence: (id) => new DomainError(["idle", "over"].includes(id) ? "STREAM_NOT_LIVE" : "STREAM_NOT_FOUND"),
     },
+    videoInPlaceOf: async (id) => (id === "over" ? "its-video" : undefined),
     clock,
     log: silentLogger,
     metrics: counts,
