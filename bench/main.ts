@@ -7,6 +7,7 @@ import { delay } from "./scenarios/delay.ts";
 import { ladder } from "./scenarios/ladder.ts";
 import { memory } from "./scenarios/memory.ts";
 import { playable } from "./scenarios/playable.ts";
+import { playlists } from "./scenarios/playlists.ts";
 import { publishers } from "./scenarios/publishers.ts";
 import { start } from "./scenarios/start.ts";
 import { store } from "./scenarios/store.ts";
@@ -17,7 +18,7 @@ import { Workplace } from "./workplace.ts";
 
 const SUITES: Readonly<Record<string, readonly Scenario[]>> = {
   live: [start, memory, publishers, viewers, delay, ladder, conformance],
-  video: [playable, upload, transcode, store],
+  video: [playable, upload, transcode, store, playlists],
 };
 
 const { positionals, values } = parseArgs({

@@ -79,3 +79,24 @@ test("refuses records that say something else", () => {
   assert.throws(() => readSegments({ keyPrefix: "a/", segments: [{ start: -1 }] }), { name: "ZodError" });
   assert.throws(() => readRenditionInit({ format: {}, timescale: 1, bytes: "" }), { name: "ZodError" });
 });
+
+test("refuses segments that are none, and takes every one that is written", () => {
+  const own = chunk(0);
+  const [json] = own.segments;
+  assert.ok(json);
+  for (const broken of [
+    { start: -1 },
+    { start: 0.5 },
+    { duration: 0 },
+    { bytes: "9" },
+    { frames: null },
+    { keys: {} },
+    { keys: [[0, 32]] },
+    { keys: [[0, 32, 0]] },
+  ]) {
+    const segments = [{ ...json, ...broken }] as unknown as readonly JsonObject[];
+    assert.throws(() => readSegments({ ...own, segments }), { name: "ZodError" }, JSON.stringify(broken));
+  }
+  const { keys: _, ...rest } = json;
+  assert.throws(() => readSegments({ ...own, segments: [rest] }), { name: "ZodError" });
+});
