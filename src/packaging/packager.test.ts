@@ -475,6 +475,29 @@ describe("Packager", () => {
     );
   });
 
+  it("lets no rung that was cut short fix the target duration", () => {
+    const { packager, intake, play } = setUp();
+    const frames = videoUnits({ fromMs: 0, untilMs: 8000, framesPerSecond: 10, gopFrames: 25 });
+    const track = { timescale: VIDEO_TIMESCALE, format: H264_360P };
+    const { onUnit } = packager;
+    let period: Period | undefined;
+    const { onPeriod } = packager;
+    packager.onPeriod = (each) => {
+      period = each;
+      onPeriod.call(packager, each);
+    };
+    packager.onUnit = (unit) => {
+      onUnit.call(packager, unit);
+      if (period)
+        packager.writeRung({ id: "low", kind: "video", audioRenditionId: undefined }, period, { ...unit, track });
+    };
+    play([H264_360P], frames.slice(0, 24));
+    packager.loseRungs(["low"]);
+    for (const frame of frames.slice(24)) intake.write(frame);
+    assert.equal(packager.targetDurationS, 3);
+    assertSound(packager);
+  });
+
   it("completes everything and says so when it is finished", () => {
     const { packager, intake, play, rendition } = setUp();
     let endings = 0;

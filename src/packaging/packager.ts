@@ -427,10 +427,10 @@ export class Packager implements LiveReader, LivePresentation {
     this.events.emit("advance", rendition);
   }
 
-  /** The first complete segment of the lead fixes the target duration for good. */
+  /** The first complete segment of the lead fixes the target duration for good; one of a rung may have been cut short. */
   #fixTargetDuration(rendition: Segmenter): void {
     const first = rendition.segments[0];
-    if (this.#targetDurationS !== undefined || !first?.isComplete) return;
+    if (this.#targetDurationS !== undefined || rendition.origin === "rung" || !first?.isComplete) return;
     const longestMs = Math.max(this.options.segmentTargetMs, ticksToMs(first.duration, rendition.timescale));
     this.#targetDurationS = Math.max(1, Math.round(longestMs / 1000));
   }

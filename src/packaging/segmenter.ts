@@ -167,8 +167,9 @@ export class Segmenter implements Rendition {
   /** Takes the next unit of `period`; units of a period that this rendition has left are dropped. */
   write(period: Period, unit: Unit): void {
     if (this.#open && period.index < this.#open.period.index) return;
-    if (!this.#enterSegment(period, unit)) return;
-    const whole = this.#within(unit);
+    const entered = this.#enterSegment(period, unit);
+    if (!entered) return;
+    const whole = this.#within(entered);
     this.#closeParts(this.#openPart?.add(whole) ?? []);
     this.#cutPartAfter(whole);
   }
@@ -223,17 +224,29 @@ export class Segmenter implements Rendition {
     return `${this.#timeline.epoch}-${msn}.${index}.m4s`;
   }
 
-  /** Makes sure that the segment which `unit` belongs to is open. False when the unit belongs to none. */
-  #enterSegment(period: Period, unit: Unit): boolean {
+  /** Makes sure that the segment is open which `unit` belongs to; returns the unit as it stands there. None: undefined. */
+  #enterSegment(period: Period, unit: Unit): Unit | undefined {
     const boundary = this.#timeline.boundaries.at(period, unit.dts + unit.cts, unit.track.timescale);
-    if (!boundary) return this.#open?.period === period;
-    if (this.#open && boundary.msn <= this.#open.msn) return true;
-    if (!this.#open && boundary.msn < this.#nextMsn && this.#kept.length > 0) return false;
-    if (!this.#open && !this.#canJoin(boundary, unit)) return false;
+    if (!boundary) return this.#open?.period === period ? unit : undefined;
+    if (this.#open && boundary.msn <= this.#open.msn) return unit;
+    if (!this.#open && boundary.msn < this.#nextMsn && this.#kept.length > 0) return undefined;
+    if (!this.#open && !this.#canJoin(boundary, unit)) return undefined;
     this.fillGaps(boundary.msn, { period, track: unit.track });
     this.closeSegment();
-    this.#openSegment(boundary, unit);
-    return true;
+    const first = this.#fromBoundary(boundary, unit);
+    this.#openSegment(boundary, first);
+    return first;
+  }
+
+  /** A picture that comes late in its segment is decoded at the boundary, where the segment before ends: no time is left out. */
+  #fromBoundary(boundary: Boundary, unit: Unit): Unit {
+    const last = this.#kept.at(-1);
+    const { timescale } = unit.track;
+    if (this.kind === "audio" || last?.period !== boundary.period || last.init.timescale !== timescale) return unit;
+    const end = last.start + last.duration;
+    const isSeam = Math.abs(end - scaleStart(boundary, timescale)) < msToTicks(MAX_SEAM_MS, timescale);
+    const holeTicks = isSeam ? Math.max(0, unit.dts - end) : 0;
+    return { ...unit, dts: unit.dts - holeTicks, cts: unit.cts + holeTicks, duration: unit.duration + holeTicks };
   }
 
   /** Video joins, for the first time or after a hole, where its frame opens the segment; audio may join anywhere. */
