@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { type FileHandle, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DomainError } from "../core/errors.ts";
@@ -39,7 +39,7 @@ export interface FoundPartial {
 export class PartialFiles {
   readonly #directory: string;
 
-  /** `directory` is there, and belongs to this object alone. */
+  /** `directory` belongs to this object alone, and is made by `readAll` when it is missing. */
   constructor(directory: string) {
     this.#directory = directory;
   }
@@ -55,6 +55,7 @@ export class PartialFiles {
 
   /** All that earlier servers left; what makes no sense is deleted. */
   async readAll(): Promise<readonly FoundPartial[]> {
+    await onDisk(mkdir(this.#directory, { recursive: true }));
     const names = await onDisk(readdir(this.#directory));
     const found = await Promise.all(names.filter((name) => name.endsWith(RECORD)).map((name) => this.#read(name)));
     const partials = found.filter((each) => each !== undefined);

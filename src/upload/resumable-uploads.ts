@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import type { Clock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { VideoId } from "../core/ids.ts";
@@ -69,7 +68,6 @@ export class ResumableUploads {
 
   /** With all that earlier servers had not finished. */
   static async open(options: ResumableUploadsOptions): Promise<ResumableUploads> {
-    await mkdir(options.directory, { recursive: true });
     const uploads = new ResumableUploads(options);
     for (const { videoId, ...found } of await uploads.#files.readAll()) {
       uploads.#uploads.set(videoId, { ...found, work: undefined });
