@@ -7,13 +7,17 @@ import { promisify } from "node:util";
 import type { VideoId } from "../src/core/ids.ts";
 import { ShownVideo } from "../src/delivery/shown-video.ts";
 import type { JobHandler } from "../src/jobs/job-queue.ts";
+import { makeStoredPoster } from "../src/library/artifacts/poster.ts";
 import { thumbnailsOf } from "../src/library/artifacts/stills.ts";
+import { wholePictures } from "../src/library/artifacts/whole-renditions.ts";
 import { VideoReader } from "../src/library/video-reader.ts";
-import type { StoredVideo } from "../src/packaging/stored-rendition.ts";
+import { readState } from "../src/library/video-records.ts";
+import type { StoredRendition, StoredVideo } from "../src/packaging/stored-rendition.ts";
 import { TestLibrary } from "./support/libraries.ts";
 import {
   decodeErrors,
   frameTimes,
+  makeTools,
   probeFile,
   readObject,
   sourceDirectory,
@@ -298,9 +302,9 @@ async function packetSum(path: string, stream: string): Promise<string> {
 }
 
 /** When the packets of a file's stream are shown, in seconds. */
-async function packetTimes(path: string, stream: string): Promise<string[]> {
+async function packetTimes(path: string, stream: string): Promise<number[]> {
   const { packets } = await probeFile(path, "-select_streams", stream, "-show_entries", "packet=pts_time");
-  return (packets ?? []).map(({ pts_time }) => Number(pts_time).toFixed(4));
+  return (packets ?? []).map(({ pts_time }) => Number(pts_time));
 }
 
 /** A rendition of a video as one fragmented file, as a player of HLS puts it together. */
@@ -332,9 +336,13 @@ test("makes an MP4 of a rendition without encoding it, once, and deletes it", PA
   ] as const) {
     const joined = await joinedFile(opened, video, renditionId);
     assert.equal(await packetSum(path, stream), await packetSum(joined, stream), "not a byte is another");
-    // Signed offsets of pictures in fragments are beyond ffprobe: their times are the source's.
-    const timed = stream === "v" ? source : joined;
-    assert.deepEqual(await packetTimes(path, stream), await packetTimes(timed, stream));
+    const rendition: StoredRendition | undefined = video.renditions.find(({ id }) => id === renditionId);
+    assert.ok(rendition);
+    const leadS: number = rendition.leadTicks / rendition.timescale;
+    const told: number[] = (await packetTimes(joined, stream)).map((time) => time - leadS);
+    for (const [place, time] of (await packetTimes(path, stream)).entries()) {
+      assert.ok(Math.abs(time - (told[place] ?? 0)) < 0.001, `${stream} ${place} is at ${time}, not ${told[place]}`);
+    }
   }
   const bytes = await readFile(path);
   assert.ok(bytes.indexOf("moov") < bytes.indexOf("mdat"), "its tables stand first");
@@ -428,6 +436,39 @@ test("shows moments of a film in 30 seconds, with their sound", PATIENT, async (
   assert.deepEqual(moving, { width: 160, height: 90, lengthMs: 6_000 });
   assert.ok(frameCount >= 6, "pictures that are alike are one");
   await checkNoOrphans(opened);
+});
+
+test("makes up for what is missing when somebody asks for a transcode", PATIENT, async (t) => {
+  const dataDir = await TestLibrary.directory(t);
+  const without = await TestLibrary.at(dataDir);
+  const videoId = await madeOf(without, await dawn("before.mp4", { seconds: 3, perSecond: 50 }));
+  assert.deepEqual(await without.catalog.videos.artifacts(videoId), []);
+  await without.close();
+  const opened = await TestLibrary.open(t, { dataDir, makesArtifacts: true });
+  opened.work();
+  await opened.library.transcode(videoId, { profiles: undefined });
+  await opened.untilIdle();
+  const names = (await opened.catalog.videos.artifacts(videoId)).map(({ name }) => name);
+  for (const name of ["poster.jpg", "thumbnails/1.jpg", "storyboard.vtt", "preview.mp4", "preview.webp"]) {
+    assert.ok(names.includes(name), `${name} is not among ${names}`);
+  }
+});
+
+test("makes a poster of key frames where there is no original", PATIENT, async (t) => {
+  const opened = await TestLibrary.open(t);
+  const videoId = await madeOf(opened, await film("recorded.mp4"));
+  const { videos } = opened.catalog;
+  const video = await videos.get(videoId);
+  assert.ok(video);
+  const state = readState(video, await videos.renditions(videoId), await videos.committedChunks(videoId));
+  const pictures = await wholePictures(videos, state, 640);
+  assert.ok(pictures);
+  const tools = { ...(await makeTools()), store: opened.store };
+  const { jpeg, size } = await makeStoredPoster(tools, pictures, new AbortController().signal);
+  const path = join(directory, "recorded.jpg");
+  await writeFile(path, jpeg);
+  assert.deepEqual([size, await sizeOf(path)], [{ width: 640, height: 360 }, [640, 360]]);
+  assert.ok((await brightnessOf(path)) > 60, "it is not black");
 });
 
 test("shows all of a short video without sound", PATIENT, async (t) => {

@@ -8,7 +8,7 @@ import { type OutputReader, runFfmpeg } from "../make/ffmpeg-run.ts";
 import { GatheredOutput } from "../make/gathered-output.ts";
 import { type Moment, pickMoments, segmentsWithin } from "./moments.ts";
 import { sizeWithin } from "./picture-size.ts";
-import { matrixOf, PIPED_INPUT, type StoredPictures, segmentStream, shownSize } from "./stored-picture.ts";
+import { leadOf, matrixOf, PIPED_INPUT, type StoredPictures, segmentStream, shownSize } from "./stored-picture.ts";
 
 export interface PreviewRequest {
   readonly pictures: StoredPictures;
@@ -43,7 +43,7 @@ export async function makePreview(tools: MakeTools, { pictures, sound, signal }:
     arguments: [
       ...["-threads:v", `${tools.coreCount}`, ...PIPED_INPUT],
       ...(heard ? ["-protocol_whitelist", "pipe", "-f", "mp4", "-i", `pipe:${SOUND_PIPE}`] : []),
-      ...["-filter_complex", filterGraph(pictures, moments, heard !== undefined)],
+      ...["-filter_complex", filterGraph(pictures, moments, heard)],
       ...["-map", "[v]", "-c:v", "libx264", "-preset", tools.preset, "-crf", "24", "-profile:v", "high"],
       ...[...BT709_ARGUMENTS, "-fps_mode", "passthrough", "-enc_time_base:v", `1:${VIDEO_TIMESCALE}`],
       ...["-threads:v", `${tools.coreCount}`, "-video_track_timescale", `${VIDEO_TIMESCALE}`],
@@ -62,7 +62,7 @@ export async function makePreview(tools: MakeTools, { pictures, sound, signal }:
   };
 }
 
-function filterGraph(pictures: StoredPictures, moments: readonly Moment[], hasSound: boolean): string {
+function filterGraph(pictures: StoredPictures, moments: readonly Moment[], sound: StoredRendition | undefined): string {
   const size = sizeWithin(shownSize(pictures), PREVIEW_SIDE);
   const colours = `in_color_matrix=${matrixOf(pictures)}:out_color_matrix=bt709:out_range=tv`;
   const scale = `scale=${size.width}:${size.height}:flags=bicubic:${colours},setsar=1,format=yuv420p`;
@@ -74,20 +74,20 @@ function filterGraph(pictures: StoredPictures, moments: readonly Moment[], hasSo
     const fades = `afade=d=${FADE_S},afade=t=out:st=${Math.max(0, lengthS - FADE_S)}:d=${FADE_S}`;
     return [
       `[v${index}]trim=${range},setpts=PTS-STARTPTS[p${index}]`,
-      ...(hasSound ? [`[a${index}]atrim=${range},asetpts=PTS-(${startMs / 1000})/TB,${fades}[s${index}]`] : []),
+      ...(sound ? [`[a${index}]atrim=${range},asetpts=PTS-(${startMs / 1000})/TB,${fades}[s${index}]`] : []),
     ];
   });
-  const pieces = moments.map((_, index) => `[p${index}]${hasSound ? `[s${index}]` : ""}`).join("");
+  const pieces = moments.map((_, index) => `[p${index}]${sound ? `[s${index}]` : ""}`).join("");
   return [
-    `[0:v]${scale},setparams=${BT709},split=${moments.length}${label("v")}`,
-    ...(hasSound
-      ? [`[1:a]aformat=sample_rates=48000:channel_layouts=stereo,asplit=${moments.length}${label("a")}`]
-      : []),
+    `[0:v]setpts=PTS-${leadOf(pictures)}/TB,${scale},setparams=${BT709},split=${moments.length}${label("v")}`,
+    ...(sound ? [`[1:a]asetpts=PTS-${leadOf(sound)}/TB,${SOUND_FORMAT},asplit=${moments.length}${label("a")}`] : []),
     ...trims,
-    `${pieces}concat=n=${moments.length}:v=1:a=${hasSound ? 1 : 0}[joined]${hasSound ? "[a]" : ""}`,
+    `${pieces}concat=n=${moments.length}:v=1:a=${sound ? 1 : 0}[joined]${sound ? "[a]" : ""}`,
     `[joined]${rate}[v]`,
   ].join(";");
 }
+
+const SOUND_FORMAT = "aformat=sample_rates=48000:channel_layouts=stereo";
 
 /** A small picture that says nothing of its colours is taken for another than a large one: this one says it. */
 const BT709 = "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";

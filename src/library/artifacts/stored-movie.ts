@@ -35,18 +35,27 @@ export async function* writeStoredMovie({
   const media = renditions.map((rendition) => samplesOf(store, rendition, signal));
   const allBytes = tracks.reduce((sum, { samples }) => sum + samples.byteLength, 0);
   let writtenBytes = 0;
-  for (const { track, sampleCount, byteLength } of chunks) {
-    const pieces: Uint8Array[] = [];
-    for (let count = 0; count < sampleCount; count += 1) {
-      const next = await media[track]?.next();
-      if (next?.value) pieces.push(next.value.data);
+  try {
+    for (const { track, sampleCount, byteLength } of chunks) {
+      const bytes = await takeSamples(media[track], sampleCount);
+      if (bytes.length !== byteLength) throw new DomainError("INTERNAL", "a segment changed while it was read");
+      yield bytes;
+      writtenBytes += byteLength;
+      onProgress?.(writtenBytes / allBytes);
     }
-    const bytes = Buffer.concat(pieces);
-    if (bytes.length !== byteLength) throw new DomainError("INTERNAL", "a segment changed while it was read");
-    yield bytes;
-    writtenBytes += byteLength;
-    onProgress?.(writtenBytes / allBytes);
+  } finally {
+    // Behind the last sample each still has its last object open.
+    await Promise.all(media.map((samples) => samples.return(undefined)));
   }
+}
+
+async function takeSamples(samples: AsyncGenerator<ReadSample> | undefined, count: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for (let taken = 0; taken < count; taken += 1) {
+    const next = await samples?.next();
+    if (next?.value) pieces.push(next.value.data);
+  }
+  return Buffer.concat(pieces);
 }
 
 async function readTrack(
@@ -54,14 +63,14 @@ async function readTrack(
   rendition: StoredRendition,
   signal: AbortSignal,
 ): Promise<FileTrack> {
-  const { format, timescale } = rendition;
+  const { format, timescale, leadTicks } = rendition;
   const samples = new SampleTable();
   let start: number | undefined;
   for await (const { dts, cts, duration, isKey, data } of samplesOf(store, rendition, signal)) {
     start ??= dts;
     samples.push({ duration, cts, isKey, byteLength: data.length });
   }
-  return { format, timescale, start: start ?? 0, samples };
+  return { format, timescale, start: (start ?? leadTicks) - leadTicks, samples };
 }
 
 async function* samplesOf(

@@ -112,6 +112,11 @@ const STANDARD_DEFINITION_LINES = 576;
 /** swscale's names of matrix code points (ISO/IEC 23091-2); what is not told apart there is taken for BT.601. */
 const MATRICES: Readonly<Record<number, string>> = { 1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020", 10: "bt2020" };
 
+/** On the clock of a rendition's media, presentation zero in seconds. */
+export function leadOf({ leadTicks, timescale }: StoredRendition): number {
+  return leadTicks / timescale;
+}
+
 /** How swscale names the matrix that a picture's colours were made with. */
 export function matrixOf({ format }: StoredPictures): string {
   const told = format.colour?.matrix ?? UNSPECIFIED;

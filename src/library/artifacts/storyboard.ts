@@ -11,6 +11,7 @@ import { splitJpegs } from "./multipart-jpegs.ts";
 import {
   endMs,
   keyFrameStream,
+  leadOf,
   PIPED_INPUT,
   type StoredPictures,
   segmentStream,
@@ -56,6 +57,7 @@ async function drawImages(
   const { tile, columnCount, rowCount, intervalMs, tileCount } = plan;
   const output = new GatheredOutput(MOST_BYTES, "a storyboard");
   const filters = [
+    ...(readsEveryFrame(plan) ? [`setpts=PTS-${leadOf(pictures)}/TB`] : []),
     // For every interval what is shown in its middle, and to the last one something.
     `fps=1000/${intervalMs}:start_time=0:round=near`,
     ...["tpad=stop_mode=clone:stop=-1", `trim=end_frame=${tileCount}`],

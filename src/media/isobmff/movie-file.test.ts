@@ -84,7 +84,7 @@ test("tells another reader where every sample is, and when", () => {
 
 test("puts presentation zero where it was, before the tracks begin and behind it", () => {
   const samples = tableOf([
-    { duration: 3_000, cts: 0, isKey: true, byteLength: 5 },
+    { duration: 3_000, cts: 3_000, isKey: true, byteLength: 5 },
     { duration: 3_000, cts: -3_000, isKey: false, byteLength: 5 },
   ]);
   const editsFrom = (start: number) => {

@@ -172,7 +172,7 @@ function zeroOf({ start, samples }: FileTrack): Ticks {
 /** How long the track is shown, from presentation zero on. */
 function shownMs(track: FileTrack): number {
   const { start, samples, timescale } = track;
-  return Math.max(0, rescale(start + samples.duration, timescale, MOVIE_TIMESCALE));
+  return Math.max(0, rescale(start + samples.shownEnd, timescale, MOVIE_TIMESCALE));
 }
 
 function writeEdits(writer: BoxWriter, track: FileTrack): void {

@@ -25,6 +25,7 @@ export class SampleTable {
   readonly #offsets: Run[] = [];
   readonly #keys: number[] = [];
   #duration: Ticks = 0;
+  #shownEnd: Ticks = 0;
   #byteLength = 0;
   #leastOffset = 0;
 
@@ -39,6 +40,7 @@ export class SampleTable {
     this.#count += 1;
     extend(this.#durations, duration);
     extend(this.#offsets, cts);
+    this.#shownEnd = Math.max(this.#shownEnd, this.#duration + cts + duration);
     this.#duration += duration;
     this.#byteLength += byteLength;
     this.#leastOffset = Math.min(this.#leastOffset, cts);
@@ -55,6 +57,11 @@ export class SampleTable {
   /** Of all samples together. */
   get duration(): Ticks {
     return this.#duration;
+  }
+
+  /** When the last of them has been shown, since the first was decoded. */
+  get shownEnd(): Ticks {
+    return this.#shownEnd;
   }
 
   /** The lowest composition offset; 0 when none is negative. */

@@ -3,6 +3,7 @@ import type {
   CreateStream,
   KeyGrant,
   Playback,
+  RequestedDownload,
   ServerFacts,
   Session,
   StreamDetails,
@@ -79,6 +80,8 @@ export const api = {
   cancelVideo: (id: string) => call<VideoDetails>(`${videoPath(id)}/cancel`, { method: "POST" }),
   retryRendition: (id: string, rendition: string) =>
     call<VideoDetails>(`${videoPath(id)}/renditions/${encodeURIComponent(rendition)}/retry`, { method: "POST" }),
+  requestDownload: (id: string, rendition: string) =>
+    call<RequestedDownload>(`${videoPath(id)}/downloads`, { method: "POST", body: { rendition } }),
   videoPlayback: (id: string, signal?: AbortSignal) => call<VideoPlayback>(`${videoPath(id)}/playback`, { signal }),
 };
 

@@ -1,16 +1,20 @@
-import type { VideoRenditionFacts } from "../api/model.ts";
+import { useState } from "preact/hooks";
+import type { VideoDownload, VideoRenditionFacts } from "../api/model.ts";
 import { codecText, formatText } from "../text/figures.ts";
 import { ProgressBar } from "../ui/progress-bar.tsx";
 
 interface VideoRenditionsProps {
   renditions: readonly VideoRenditionFacts[];
+  /** Files that are there. */
+  downloads: readonly VideoDownload[];
   onRetry: (renditionId: string) => void;
+  onDownload: (renditionId: string) => void;
 }
 
 const KINDS = { video: "—", audio: "Sound", text: "Subtitles" } as const;
 
 /** What viewers can choose from, and how far each is. */
-export function VideoRenditions({ renditions, onRetry }: VideoRenditionsProps) {
+export function VideoRenditions({ renditions, downloads, onRetry, onDownload }: VideoRenditionsProps) {
   if (renditions.length === 0) return null;
   return (
     <section class="panel">
@@ -35,12 +39,39 @@ export function VideoRenditions({ renditions, onRetry }: VideoRenditionsProps) {
               <td data-label="Format">{formatText(rendition) || KINDS[rendition.kind]}</td>
               <td data-label="State">
                 <RenditionState rendition={rendition} onRetry={onRetry} />
+                {rendition.status === "ready" && rendition.kind !== "text" && (
+                  <Download
+                    download={downloads.find((each) => each.rendition === rendition.id)}
+                    onRequest={() => onDownload(rendition.id)}
+                  />
+                )}
               </td>
             </tr>
           ))}
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** The file of a rendition; made when somebody asks for it. */
+function Download({ download, onRequest }: { download: VideoDownload | undefined; onRequest: () => void }) {
+  const [isRequested, setRequested] = useState(false);
+  if (download) {
+    return (
+      <a class="button quiet" href={download.url} download>
+        Download
+      </a>
+    );
+  }
+  const request = () => {
+    setRequested(true);
+    onRequest();
+  };
+  return (
+    <button type="button" class="button quiet" disabled={isRequested} onClick={request}>
+      {isRequested ? "Making the file …" : "Make a file"}
+    </button>
   );
 }
 

@@ -53,7 +53,9 @@ export function VideoView({ videoId }: { videoId: string }) {
               <VideoVitals video={video} />
               <VideoRenditions
                 renditions={video.renditions}
+                downloads={video.downloads}
                 onRetry={(rendition) => attempt(() => api.retryRendition(videoId, rendition))}
+                onDownload={(rendition) => attempt(() => api.requestDownload(videoId, rendition))}
               />
             </div>
             <div class="column">
