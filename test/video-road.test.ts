@@ -60,7 +60,10 @@ async function checkWhole(opened: TestLibrary, video: StoredVideo, source: strin
       assert.equal(start, at, `${label} ${id}: a hole`);
       at += duration;
     }
-    assert.ok(Math.abs(at / timescale - video.durationMs / 1000) < 0.1, `${label} ${id} lasts ${at / timescale} s`);
+    assert.ok(
+      Math.abs(at / timescale - (video.durationMs ?? 0) / 1000) < 0.1,
+      `${label} ${id} lasts ${at / timescale} s`,
+    );
     if (kind !== "video") continue;
     const path = await joined(opened, rendition, `${label}-${id}.mp4`);
     assert.equal(await decodeErrors(path), "", `${label} ${id}`);

@@ -122,6 +122,7 @@ export async function startApi(t: TestContext, changes: Partial<ApiDependencies>
     defaults: {
       lowLatency: true,
       transcode: true,
+      record: false,
       partDurationMs: 500,
       segmentDurationMs: 2000,
       windowSegmentCount: 10,

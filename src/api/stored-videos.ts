@@ -3,5 +3,5 @@ import type { Library } from "../library/library.ts";
 /** Stored videos as the API moves them; the records themselves it reads from the catalog. */
 export type StoredVideos = Pick<
   Library,
-  "factsOf" | "progress" | "transcode" | "retryRendition" | "cancel" | "remove" | "downloads"
+  "factsOf" | "recordingOf" | "progress" | "transcode" | "retryRendition" | "cancel" | "remove" | "downloads"
 >;

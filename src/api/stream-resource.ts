@@ -6,6 +6,7 @@ import type { StreamBody, StreamSummaryBody } from "./stream-schemas.ts";
 export interface StreamDefaults {
   readonly lowLatency: boolean;
   readonly transcode: boolean;
+  readonly record: boolean;
   readonly partDurationMs: number;
   readonly segmentDurationMs: number;
   readonly windowSegmentCount: number;
@@ -45,6 +46,8 @@ export function detail(record: StreamRecord, live: LiveStatus | undefined, conte
     ...summarize(record, live),
     qualities: [...(settings.qualities ?? [])],
     transcode: settings.transcode,
+    record: settings.record ?? context.defaults.record,
+    video_id: record.videoId,
     enable_hls: settings.enableHls,
     enable_dash: settings.enableDash,
     ...effectivePackaging(record, context.defaults),

@@ -203,6 +203,7 @@ function newStream(body: CreateStreamBody, streamKey: string, defaults: StreamDe
       enableDash: body.enable_dash,
       lowLatency: body.low_latency ?? defaults.lowLatency,
       transcode: body.transcode ?? (body.qualities ? true : defaults.transcode),
+      ...(body.record !== undefined && { record: body.record }),
       ...(body.part_duration_ms !== undefined && { partDurationMs: body.part_duration_ms }),
       ...(body.segment_duration_ms !== undefined && { segmentDurationMs: body.segment_duration_ms }),
       ...(body.window_segments !== undefined && { windowSegmentCount: body.window_segments }),

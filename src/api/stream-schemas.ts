@@ -31,6 +31,7 @@ export const createStreamSchema = z
       .optional()
       .describe("Rungs of the ladder by name; the configured ladder when left out"),
     transcode: z.boolean().optional().describe("false serves the source alone, as it comes"),
+    record: z.boolean().optional().describe("Keep every broadcast as a video, of the very segments that viewers get"),
     enable_hls: z.boolean().default(true),
     enable_dash: z.boolean().default(true),
     low_latency: z.boolean().optional().describe("LL-HLS parts and LL-DASH chunks"),
@@ -110,6 +111,8 @@ const detailFields = {
   ...summaryFields,
   qualities: z.array(z.string()).describe("Empty: the configured ladder"),
   transcode: z.boolean(),
+  record: z.boolean().describe("Every broadcast is kept as a video"),
+  video_id: z.string().nullable().describe("The newest recording, or the video that was uploaded for the stream"),
   enable_hls: z.boolean(),
   enable_dash: z.boolean(),
   part_duration_ms: z.int(),

@@ -13,5 +13,12 @@ export async function readVideo(
     videos.artifacts(videoId),
     stored.progress(videoId),
   ]);
-  return { record, renditions, artifacts, progress, factsOf: (rendition) => stored.factsOf(rendition) };
+  return {
+    record,
+    renditions,
+    artifacts,
+    progress,
+    factsOf: (rendition) => stored.factsOf(rendition),
+    recordingOf: (video) => stored.recordingOf(video),
+  };
 }

@@ -15,6 +15,7 @@ export interface VideoDetails {
   readonly artifacts: readonly VideoArtifactRecord[];
   readonly progress: VideoProgress;
   readonly factsOf: StoredVideos["factsOf"];
+  readonly recordingOf: StoredVideos["recordingOf"];
 }
 
 /** The video as lists show it. */
@@ -26,6 +27,7 @@ export function summarizeVideo(
   return {
     video_id: record.videoId,
     title: titleOf(record),
+    is_recording: record.source === null,
     status: record.status,
     progress,
     duration_ms: record.durationMs,
@@ -43,6 +45,7 @@ export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody
     ...summarizeVideo(record, progress.share, artifacts),
     description: record.description,
     source: record.source && { file_name: record.source.fileName, size_bytes: record.source.sizeBytes },
+    recording: describeRecording(details),
     renditions: describeRenditions(details),
     remaining_ms: progress.remainingMs ?? null,
     playable_at: instantOrNull(record.playableAtMs),
@@ -57,6 +60,14 @@ export function describeVideo(details: VideoDetails, baseUrl: string): VideoBody
     }),
     preview_url: artifactUrl(record, artifacts, PREVIEW),
   };
+}
+
+function describeRecording({ record, recordingOf }: VideoDetails): VideoBody["recording"] {
+  const recording = recordingOf(record);
+  if (!recording) return null;
+  const { streamId, startedAtMs, gaps } = recording;
+  const told = gaps.map(({ atMs, durationMs }) => ({ at_ms: atMs, duration_ms: durationMs }));
+  return { stream_id: streamId, started_at: instant(startedAtMs), gaps: told };
 }
 
 /** What a player needs, in references relative to this server. */

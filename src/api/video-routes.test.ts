@@ -37,6 +37,8 @@ test("tells all that is known of a video, by the name of its file until it has a
     video_id: videoId,
     title: "holiday.mp4",
     description: null,
+    is_recording: false,
+    recording: null,
     status: "preparing",
     progress: 0,
     remaining_ms: null,

@@ -56,10 +56,20 @@ const downloadSchema = z
     size_bytes: z.int(),
   })
   .meta({ id: "VideoDownload" });
+const recordingSchema = z
+  .object({
+    stream_id: z.string(),
+    started_at: timestamp.describe("When its first media came"),
+    gaps: z
+      .array(z.object({ at_ms: z.number(), duration_ms: z.number() }))
+      .describe("What of the broadcast could not be stored, and where in the video it is missing"),
+  })
+  .meta({ id: "Recording" });
 
 const summaryFields = {
   video_id: z.uuid(),
   title: z.string(),
+  is_recording: z.boolean().describe("Of a broadcast, not handed in"),
   status: z.enum(VIDEO_STATUSES).describe("A playable video can be watched while the rest of it is being made"),
   progress: share.describe("Of all that is to be made"),
   duration_ms: figure,
@@ -76,6 +86,7 @@ export const videoSchema = z
     ...summaryFields,
     description: z.string().nullable(),
     source: z.object({ file_name: z.string(), size_bytes: z.int() }).nullable().describe("What was handed in"),
+    recording: recordingSchema.nullable().describe("Of which broadcast it is; null for what was handed in"),
     renditions: z.array(videoRenditionSchema),
     remaining_ms: figure.describe("Until all is made; null when that cannot be told"),
     playable_at: timestamp.nullable(),

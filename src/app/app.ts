@@ -25,6 +25,7 @@ import { PatternSource, type StartPatternEncoder } from "../ingest/pattern/patte
 import type { RtmpLimits } from "../ingest/rtmp/limits.ts";
 import { RtmpServer } from "../ingest/rtmp/server.ts";
 import type { JobQueue } from "../jobs/job-queue.ts";
+import { Recordings } from "../library/recording/recordings.ts";
 import { VideoReader } from "../library/video-reader.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { Readiness } from "../observe/readiness.ts";
@@ -41,6 +42,7 @@ import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openImports } from "./open-imports.ts";
 import { openLibrary } from "./open-library.ts";
+import { recordedBroadcast } from "./recorded-broadcast.ts";
 import { runFor } from "./run-for.ts";
 import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
@@ -150,6 +152,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     log,
   });
   building.defer(() => resumable.close());
+  const recordings = new Recordings({
+    ...{ videos, streams, store, clock, log },
+    advance: (videoId) => library.advance(videoId),
+    reconnectWindowMs: config.live.reconnectWindowMs,
+    maxBufferBytes: config.recording.maxBufferBytes,
+    maxDurationMs: config.recording.maxDurationMs,
+    onStored: (byteCount) => metrics.recording.bytes.inc(byteCount),
+    onLost: (lostMs) => metrics.recording.lostSeconds.inc(lostMs / 1000),
+  });
   const stills = new Stills({ program, clock, logger: log });
   const channels = new Channels({
     streams,
@@ -157,6 +168,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     createRun: (record, runLog) => {
       const run = runFor(record, runLog, { config, program, coreCount: availableParallelism(), streams, clock });
       countRun(run, metrics);
+      if (record.settings.record ?? config.recording.enabled) recordings.follow(recordedBroadcast(record, run));
       return run;
     },
     runPattern: (publication, logger) => {
@@ -208,6 +220,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     ffmpegProcesses: () => channels.counts().encoderCount,
     viewers: () => channels.counts().viewerCount,
     heldRequests: () => delivery.heldCount,
+    recordings: () => recordings.counts.recordingCount,
+    recordingQueueBytes: () => recordings.counts.queuedBytes,
     rtmpPublishers: () => rtmp.counts.publisherCount,
     rtmpPending: () => rtmp.counts.pendingCount,
   });
@@ -254,6 +268,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     defaults: {
       ...config.packaging,
       transcode: config.transcode.enabled,
+      record: config.recording.enabled,
       reconnectWindowMs: config.live.reconnectWindowMs,
     },
     staleThresholdMs: config.live.staleThresholdMs,
@@ -272,6 +287,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   });
   await serveWeb(http.app, WEB_DIRECTORY);
 
+  await recordings.start();
+  // After the broadcasts, whose last segments it stores.
+  building.defer(() => recordings.close());
   building.defer(() => http.close());
   const { port: httpPort } = await http.start();
   building.defer(() => rtmp.close());
@@ -305,6 +323,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     rtmpUrl: `rtmp://${new URL(httpUrl).hostname}:${rtmpPort}/live`,
     async close() {
       rtmp.drain();
+      recordings.leave();
       const workerClosed = worker.close();
       await Promise.all([workerClosed, running.disposeAsync()]);
       log.info({}, "closed");

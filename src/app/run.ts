@@ -13,7 +13,7 @@ import { StreamHealth } from "../live/health.ts";
 import type { Period } from "../live/unit.ts";
 import { unitSampleCount } from "../media/codecs/unit-samples.ts";
 import { ticksToMs } from "../media/timebase.ts";
-import { Packager, type RungDescription } from "../packaging/packager.ts";
+import { Packager, type RungDescription, SOURCE_AUDIO_ID, SOURCE_VIDEO_ID } from "../packaging/packager.ts";
 import type { LivePresentation, PackagingOptions } from "../packaging/presentation.ts";
 
 /** How long the first viewers wait for the ladder while the source alone could be played. */
@@ -104,6 +104,17 @@ export class Run {
   /** Wall clock of the first media; undefined before. */
   get startedAtMs(): number | undefined {
     return this.#startedAtMs;
+  }
+
+  /** Renditions that are there or on their way: the publisher's own, and what is encoded of them now. */
+  get expectedIds(): readonly string[] {
+    const { period } = this.broadcast;
+    const { video, audio } = this.#ladder?.plan ?? { video: [], audio: [] };
+    return [
+      ...(period?.video ? [SOURCE_VIDEO_ID] : []),
+      ...(period?.audio ? [SOURCE_AUDIO_ID] : []),
+      ...[...video, ...audio].map(({ id }) => id),
+    ];
   }
 
   /** What happens to the ladder's encoder; undefined when nothing is encoded. */

@@ -183,6 +183,15 @@ const SETTINGS = {
       doc: "How long a resumable upload that has stopped can go on; then it is deleted.",
     }),
   },
+  recording: {
+    enabled: toggle(false, { doc: "Record streams that do not say otherwise." }),
+    maxDurationMs: durationMs("6h", "1min", "48h", {
+      doc: "Longest recording. A broadcast that goes on is recorded in a further video.",
+    }),
+    maxBufferBytes: sizeBytes("64MiB", "1MiB", "16GiB", {
+      doc: "What of one stream may wait in memory for a store that is slow or away. Beyond it media are left out of the recording, which says so.",
+    }),
+  },
   storage: {
     backend: choice("files", ["files", "s3", "memory"], {
       doc: "Where videos are kept: files on this machine, a bucket of S3 or of anything that speaks as S3 does (MinIO, Ceph, R2), or memory, which forgets them at the end.",

@@ -59,6 +59,33 @@ async function planned(t: TestContext, place: DatabasePlace, renditions = [newRe
 
 const statusOf = (record: { status: string } | undefined) => record?.status;
 
+onEach("publishes a chunk of each rendition as one, again and again", async (t, place) => {
+  const renditions = [newRendition("720p"), newRendition("aac", { kind: "audio", position: 1 })];
+  const { videos, videoId, revision } = await planned(t, place, renditions);
+  const prefix = (id: string) => `videos/${videoId}/${id}/e1/a/0/`;
+  const both = [
+    newChunk(videoId, 0, { keyPrefix: prefix("720p") }),
+    newChunk(videoId, 0, { renditionId: "aac", keyPrefix: prefix("aac"), init: { codec: "mp4a" } }),
+  ];
+  const before = await revision();
+  assert.deepEqual(await videos.commitChunks(videoId, both), ["committed", "committed"]);
+  assert.equal(await revision(), before + 1, "readers see one change");
+  assert.deepEqual(
+    await videos.commitChunks(videoId, both),
+    ["committed", "committed"],
+    "who lost the answer asks again",
+  );
+  const mixed = [newChunk(videoId, 0, { keyPrefix: "other/" }), newChunk(videoId, 1, { renditionId: "gone" })];
+  assert.deepEqual(await videos.commitChunks(videoId, mixed), ["taken", "gone"]);
+  assert.deepEqual(await videos.commitChunks(newVideoId(), both), ["gone", "gone"]);
+  await videos.commitChunk(newChunk(videoId, 1));
+  const later = await videos.chunks(videoId, { renditionId: "720p", fromIndex: 1 });
+  assert.deepEqual(
+    later.map(({ index }) => index),
+    [1],
+  );
+});
+
 onEach("keeps a video as it was created", async (t, place) => {
   const { videos, clock } = await openVideos(t, place);
   const video = newVideo({ title: "Ünïcode 🎬", description: '{"admin":true}' });

@@ -38,7 +38,8 @@ export type NewRendition = Pick<
 /** What is to be made of a video, and what was found in it. */
 export interface PlannedVideo {
   readonly videoId: VideoId;
-  readonly metadata: JsonObject;
+  /** null for a recording. */
+  readonly metadata: JsonObject | null;
   readonly plan: JsonObject;
   readonly durationMs: number | null;
   readonly renditions: readonly NewRendition[];
@@ -99,6 +100,8 @@ const REACHED_FROM = {
 
 const UNFINISHED: readonly VideoStatus[] = ["preparing", "playable"];
 const ID_PAGE_COUNT = 1000;
+/** Insert it, take its rendition up, ask whose it is. */
+const QUERIES_PER_CHUNK = 3;
 
 /**
  * Stored videos in the catalog, with their renditions, chunks and artifacts. Reads see every write that was awaited
@@ -195,7 +198,11 @@ export class VideoRepository {
    * can grow; a `ready` video is `playable` again when something was added.
    */
   async setPlan({ videoId, metadata, plan, durationMs, renditions }: PlannedVideo): Promise<VideoRecord | undefined> {
-    const found = { metadata: JSON.stringify(metadata), plan: JSON.stringify(plan), duration_ms: whole(durationMs) };
+    const found = {
+      metadata: metadata && JSON.stringify(metadata),
+      plan: JSON.stringify(plan),
+      duration_ms: whole(durationMs),
+    };
     const rows = renditions.map((rendition) => newRenditionRow(videoId, rendition));
     const insertions = rows.map((row) =>
       this.#writer
@@ -217,10 +224,14 @@ export class VideoRepository {
     return rows.map(toRenditionRecord);
   }
 
-  /** By rendition, each one's in order. */
-  async chunks(videoId: VideoId, { renditionId }: { renditionId?: string } = {}): Promise<readonly VideoChunkRecord[]> {
+  /** By rendition, each one's in order; those from `fromIndex` on. */
+  async chunks(
+    videoId: VideoId,
+    { renditionId, fromIndex }: { renditionId?: string; fromIndex?: number } = {},
+  ): Promise<readonly VideoChunkRecord[]> {
     let query = this.#reader.selectFrom("video_chunk").selectAll().where("video_id", "=", videoId);
     if (renditionId !== undefined) query = query.where("rendition_id", "=", renditionId);
+    if (fromIndex !== undefined) query = query.where("chunk_index", ">=", fromIndex);
     const rows = await query.orderBy("rendition_id").orderBy("epoch").orderBy("chunk_index").execute();
     return rows.map(toChunkRecord);
   }
@@ -243,16 +254,19 @@ export class VideoRepository {
    * from then on. Who does not know how it ended may ask again with the same arguments.
    */
   async commitChunk(chunk: NewChunk): Promise<ChunkOutcome> {
-    const init = chunk.init && canonicalJson(chunk.init);
-    const results = await this.#database.transactIf(this.#touch(chunk.videoId), [
-      this.#insertChunk(chunk, init),
-      this.#takeUp(chunk, init),
-      this.#whoseChunk(chunk),
-    ]);
-    const [found] = results?.[3] ?? [];
-    if (!found) return "gone";
-    if (found.key_prefix === null) return "mismatch";
-    return found.key_prefix === chunk.keyPrefix ? "committed" : "taken";
+    const results = await this.#database.transactIf(this.#touch(chunk.videoId), this.#chunkQueries(chunk));
+    return outcomeOf(chunk, results?.[3]);
+  }
+
+  /** Publishes chunks of one video as one: who reads sees none of them or all. Gives what became of each, in their order. */
+  async commitChunks(videoId: VideoId, chunks: readonly NewChunk[]): Promise<readonly ChunkOutcome[]> {
+    const queries: readonly Compilable[] = chunks.flatMap((chunk) => this.#chunkQueries(chunk));
+    const results = await this.#database.transactIf(this.#touch(videoId), queries);
+    return chunks.map((chunk, place) => {
+      // The guard's rows come first, then those of each chunk's queries, of which the last one tells.
+      const told = results?.[1 + place * QUERIES_PER_CHUNK + QUERIES_PER_CHUNK - 1];
+      return outcomeOf(chunk, told as readonly WhoseChunk[] | undefined);
+    });
   }
 
   /**
@@ -423,6 +437,11 @@ export class VideoRepository {
     return { revision: eb("revision", "+", 1), updated_at_ms: this.#nowMs() };
   }
 
+  #chunkQueries(chunk: NewChunk) {
+    const init = chunk.init && canonicalJson(chunk.init);
+    return [this.#insertChunk(chunk, init), this.#takeUp(chunk, init), this.#whoseChunk(chunk)] as const;
+  }
+
   #insertChunk(chunk: NewChunk, init: string | null) {
     // The types that PostgreSQL would not guess for a value that stands in a select.
     const columns = (eb: ExpressionBuilder<CatalogSchema, "video_rendition">) => [
@@ -527,6 +546,17 @@ export class VideoRepository {
   #nowMs(): number {
     return Math.floor(this.#clock.nowMs());
   }
+}
+
+interface WhoseChunk {
+  readonly key_prefix: string | null;
+}
+
+function outcomeOf(chunk: NewChunk, told: readonly WhoseChunk[] | undefined): ChunkOutcome {
+  const [found] = told ?? [];
+  if (!found) return "gone";
+  if (found.key_prefix === null) return "mismatch";
+  return found.key_prefix === chunk.keyPrefix ? "committed" : "taken";
 }
 
 function keyOf({ videoId, renditionId, epoch }: RenditionEpoch) {

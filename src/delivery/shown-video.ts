@@ -97,20 +97,21 @@ export class ShownVideo {
     if (track) return track.kind === "audio" && form === "iframes" ? undefined : this.#mediaPlaylist(track, form);
     const text = form === "segments" && this.#video.texts.find(({ id }) => id === renditionId);
     if (!text) return undefined;
+    const { durationMs } = this.presentation.stored;
     return this.#text({
       ...{ kind: "playlist", name: `${form} ${renditionId}`, contentType: CONTENT_TYPES.m3u8 },
-      state: `${text.epoch} ${this.#video.durationMs}`,
-      render: () => renderTextPlaylist(text, this.#video.durationMs),
+      state: `${text.epoch} ${durationMs}`,
+      render: () => renderTextPlaylist(text, durationMs),
     });
   }
 
   images(): Text | undefined {
-    const { storyboard, revision, durationMs } = this.#video;
+    const { storyboard, revision } = this.#video;
     if (!storyboard) return undefined;
     return this.#text({
       ...{ kind: "playlist", name: "images", contentType: CONTENT_TYPES.m3u8 },
       state: revision,
-      render: () => renderImagePlaylist(storyboard, durationMs),
+      render: () => renderImagePlaylist(storyboard, this.presentation.stored.durationMs),
     });
   }
 

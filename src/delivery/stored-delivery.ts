@@ -169,15 +169,16 @@ export class StoredDelivery {
     const path = `${renditionId}/${name}`;
     if (shown.video.files.has(path)) return this.#answerFile(req, res, shown, path, cacheControl);
     const track = shown.presentation.track(renditionId);
-    if (track?.init.name === name) return answerMedia(req, res, this.#initBody(track));
+    const init = track?.init(name);
+    if (init) return answerMedia(req, res, this.#initBody(init));
     const object = track ? segmentObject(track, name) : textObject(shown, renditionId, name);
     return object ? this.#objects.answer(req, res, object) : answerAbsent(req, res);
   }
 
-  #initBody({ init, kind }: StoredTrack): MediaBody {
+  #initBody(init: InitSegment): MediaBody {
     let body = this.#inits.get(init);
     if (!body) {
-      body = createMediaBody(init.name, mp4ContentType(kind), [init.bytes]);
+      body = createMediaBody(init.name, mp4ContentType(init.format.kind), [init.bytes]);
       this.#inits.set(init, body);
     }
     return body;
@@ -205,7 +206,7 @@ function textOf(shown: ShownVideo, route: Exclude<StoredRoute, { kind: "object" 
 function segmentObject(track: StoredTrack, name: string): StoredObject | undefined {
   const parsed = parseSegmentName(name);
   const segment = parsed && track.segments[parsed.msn - 1];
-  if (!segment?.stored || segment.name !== name) return undefined;
+  if (!segment?.stored || segment.isGap || segment.name !== name) return undefined;
   return {
     key: segment.stored.key,
     lengthBytes: segment.byteLength,

@@ -10,13 +10,14 @@ import { ArtifactWork } from "./artifacts/artifact-work.ts";
 import { Downloads } from "./artifacts/downloads.ts";
 import { type CleanUpRequest, cleanUp, deletePrefix, type Leftover, prefixOf } from "./clean-up.ts";
 import { planVideo } from "./planner.ts";
+import type { RecordingPlan } from "./recording/recording-plan.ts";
 import { checkLimits } from "./source-limits.ts";
 import { type UploadMetadata, uploadMetadata } from "./source-media.ts";
 import { deleteJob, prepareJob, VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "./video-jobs.ts";
 import type { VideoEncodeSpec } from "./video-plan.ts";
 import { newRendition, type VideoPreparationOptions } from "./video-preparation.ts";
 import { factsOf, progressOf, type RenditionFacts, type VideoProgress } from "./video-progress.ts";
-import { isUnsettled, soundBeside, type VideoState } from "./video-records.ts";
+import { isUnsettled, readPlan, soundBeside, type VideoState } from "./video-records.ts";
 import { VideoRoad } from "./video-road.ts";
 import { probeObject, withSource } from "./video-source.ts";
 import { VideoWork } from "./video-work.ts";
@@ -194,6 +195,11 @@ export class Library {
     return factsOf(rendition);
   }
 
+  /** Undefined for what was uploaded. */
+  recordingOf(video: VideoRecord): RecordingPlan | undefined {
+    return readPlan(video).recording;
+  }
+
   /** Throws VIDEO_NOT_FOUND. */
   async progress(videoId: VideoId): Promise<VideoProgress> {
     return progressOf(await this.#stateOf(videoId), this.#options.clock);
@@ -264,10 +270,16 @@ export class Library {
     await this.#road.advance(videoId);
   }
 
+  /** Takes what is due from the video's records as they stand: its status, and the jobs that it lacks. */
+  advance(videoId: VideoId): Promise<void> {
+    return this.#road.advance(videoId);
+  }
+
   /** Makes no more of it; what is whole stays. Throws VIDEO_NOT_FOUND, and VIDEO_CONFLICT when nothing is under way. */
   async cancel(videoId: VideoId): Promise<void> {
     const { videos } = this.#options;
-    const { video, plan, renditions } = await this.#stateOf(videoId);
+    const { video, plan, recording, renditions } = await this.#stateOf(videoId);
+    if (recording) throw new DomainError("VIDEO_CONFLICT", "a recording ends with its broadcast");
     if (video.status === "ready" || video.status === "errored") {
       throw new DomainError("VIDEO_CONFLICT", `the video is ${video.status}; nothing is being made`);
     }

@@ -52,11 +52,11 @@ test("keeps segments, and finds their keys by the prefix of their chunk", () => 
 });
 
 test("shows a rendition as far as its chunks follow each other", () => {
-  const rendition = storedRendition(RECORD, [chunk(3), chunk(1), chunk(0), chunk(2, { epoch: "e0" })]);
+  const rendition = storedRendition(RECORD, [chunk(3), chunk(1), chunk(0), chunk(2, { epoch: "e0" })])?.rendition;
   assert.equal(rendition?.segments.length, 4);
   assert.equal(rendition?.segments[2]?.key, "videos/v/720p/e1/a1/1/1.m4s");
   assert.deepEqual([rendition?.isComplete, rendition?.audioRenditionId], [false, "aac_128"]);
-  const whole = storedRendition(RECORD, [chunk(2), chunk(1), chunk(0)]);
+  const whole = storedRendition(RECORD, [chunk(2), chunk(1), chunk(0)])?.rendition;
   assert.deepEqual([whole?.isComplete, whole?.segments.length], [true, 6]);
 });
 
@@ -66,7 +66,7 @@ test("shows what people choose sound by", () => {
     ...{ language: "de", label: "Deutsch", isDefault: true, codec: "aac" },
   };
   const record: VideoRenditionRecord = { ...RECORD, kind: "audio", spec, init: stored(renditionInitJson(audio)) };
-  const rendition = storedRendition(record, []);
+  const rendition = storedRendition(record, [])?.rendition;
   assert.deepEqual([rendition?.language, rendition?.label, rendition?.segments], ["de", "Deutsch", []]);
 });
 

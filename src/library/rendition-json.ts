@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { VideoChunkRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { StoredRendition, StoredSegment } from "../packaging/stored-rendition.ts";
+import type { StoredOpening, StoredRendition, StoredSegment } from "../packaging/stored-rendition.ts";
 import type { RenditionInit } from "./make/contract.ts";
-import { type RenditionSpec, renditionSpecSchema } from "./video-plan.ts";
+import { type StoredSpec, storedSpecSchema } from "./video-plan.ts";
 
 const count = z.int().min(0);
 const size = z.int().positive();
@@ -39,14 +39,27 @@ const init = z.strictObject({
   lead: count.default(0),
 });
 
+/** What begins with a segment of a recording. */
+const opening = z.strictObject({
+  index: count,
+  startMs: z.number(),
+  placeMs: z.number().min(0),
+  wallZeroMs: z.number(),
+  isDiscontinuity: z.boolean(),
+  /** Where it is another than before. */
+  init: init.optional(),
+});
+
 /** A video of hours has thousands of these: names are short. Keys follow from the chunk's prefix and the place. */
 const segment = z.strictObject({
   start: count,
   duration: size,
-  bytes: size,
-  frames: size,
+  bytes: count,
+  frames: count,
   /** Start, offset and length of each. */
   keys: z.array(z.tuple([count, count, size])),
+  gap: z.literal(true).optional(),
+  opens: opening.optional(),
 });
 
 /** As `VideoRenditionRecord.init` keeps it. Equal headers make equal JSON: chunks of a rendition are compared by it. */
@@ -58,17 +71,35 @@ export function renditionInitJson({ format, timescale, bytes, leadTicks }: Rendi
 
 /** Throws ZodError when the record is of another version. */
 export function readRenditionInit(json: JsonObject): RenditionInit {
-  const { format, lead: leadTicks, ...rest } = init.parse(json);
+  return initOf(init.parse(json));
+}
+
+/** With what is not there said to be undefined. */
+function initOf({ format, lead: leadTicks, ...rest }: z.output<typeof init>): RenditionInit {
   const told = { ...rest, leadTicks };
   if (format.kind === "audio") return { format: { ...format, samplesPerUnit: format.samplesPerUnit }, ...told };
   return { format: { ...format, frameRate: format.frameRate, colour: format.colour }, ...told };
 }
 
+function openingJson({ period, isDiscontinuity, header }: StoredOpening): JsonObject {
+  const { index, startMs, placeMs, wallZeroMs } = period;
+  const init = header && renditionInitJson({ ...header, bytes: header.initBytes, leadTicks: 0 });
+  return { index, startMs, placeMs, wallZeroMs, isDiscontinuity, ...(init && { init }) };
+}
+
+function openingOf({ isDiscontinuity, init, ...place }: z.output<typeof opening>): StoredOpening {
+  const read = init && initOf(init);
+  const header = read && { format: read.format, timescale: read.timescale, initBytes: read.bytes };
+  return { period: { ...place, video: undefined, audio: undefined }, isDiscontinuity, header };
+}
+
 /** As `VideoChunkRecord.segments` keeps them. */
 export function segmentsJson(segments: readonly StoredSegment[]): readonly JsonObject[] {
-  return segments.map(({ start, duration, byteLength, frameCount, keyFrames }) => ({
+  return segments.map(({ start, duration, byteLength, frameCount, keyFrames, isGap, opens }) => ({
     ...{ start, duration, bytes: byteLength, frames: frameCount },
     keys: keyFrames.map((frame) => [frame.start, frame.offset, frame.length]),
+    ...(isGap && { gap: true }),
+    ...(opens && { opens: openingJson(opens) }),
   }));
 }
 
@@ -80,41 +111,56 @@ export function segmentKey(keyPrefix: string, index: number): string {
 /** The segments of a chunk with their keys. Throws ZodError when the record is of another version. */
 export function readSegments(chunk: Pick<VideoChunkRecord, "keyPrefix" | "segments">): readonly StoredSegment[] {
   return chunk.segments.map((json, index) => {
-    const { start, duration, bytes, frames, keys } = segment.parse(json);
+    const { start, duration, bytes, frames, keys, gap: isGap, opens } = segment.parse(json);
     const keyFrames = keys.map(([start, offset, length]) => ({ start, offset, length }));
     const key = segmentKey(chunk.keyPrefix, index);
-    return { start, duration, byteLength: bytes, frameCount: frames, keyFrames, key };
+    const stored = { start, duration, byteLength: bytes, frameCount: frames, keyFrames, key };
+    return { ...stored, ...(isGap && { isGap }), ...(opens && { opens: openingOf(opens) }) };
   });
 }
 
+/** A rendition with the number of chunks that it was read from. */
+export interface ReadRendition {
+  readonly rendition: StoredRendition;
+  readonly chunkCount: number;
+}
+
 /**
- * A rendition as far as its chunks follow each other from the first. `chunks`: all that are committed of its epoch, in any
- * order. Undefined for text, and while nothing is there.
+ * A rendition as far as its chunks follow each other from the first. `chunks`: those of its epoch that are committed, in any
+ * order; all, or all behind those that `before` was read from. Undefined for text, and while nothing is there.
  */
 export function storedRendition(
   record: VideoRenditionRecord,
   chunks: readonly VideoChunkRecord[],
-): StoredRendition | undefined {
+  before?: ReadRendition,
+): ReadRendition | undefined {
   if (record.kind === "text" || record.init === null) return undefined;
-  const spec = renditionSpecSchema.parse(record.spec);
+  const spec = storedSpecSchema.parse(record.spec);
   const { format, timescale, bytes, leadTicks } = readRenditionInit(record.init);
-  const joined = joinedChunks(record, chunks);
-  return {
+  const firstIndex = before?.chunkCount ?? 0;
+  const joined = joinedChunks(record, chunks, firstIndex);
+  const chunkCount = firstIndex + joined.length;
+  const rendition = {
     ...{ id: record.renditionId, kind: record.kind, origin: record.origin, epoch: record.epoch },
     ...{ format, timescale, leadTicks, initBytes: bytes },
     audioRenditionId: spec.kind === "video" ? (spec.audioRenditionId ?? undefined) : undefined,
     ...spoken(spec),
-    segments: joined.flatMap(readSegments),
-    isComplete: record.chunkCount !== null && joined.length >= record.chunkCount,
+    segments: [...(before?.rendition.segments ?? []), ...joined.flatMap(readSegments)],
+    isComplete: record.chunkCount !== null && chunkCount >= record.chunkCount,
   };
+  return { rendition, chunkCount };
 }
 
-function joinedChunks({ epoch }: VideoRenditionRecord, chunks: readonly VideoChunkRecord[]): VideoChunkRecord[] {
+function joinedChunks(
+  { epoch }: VideoRenditionRecord,
+  chunks: readonly VideoChunkRecord[],
+  firstIndex: number,
+): VideoChunkRecord[] {
   const sorted = chunks.filter((chunk) => chunk.epoch === epoch).sort((a, b) => a.index - b.index);
-  return sorted.filter((chunk, place) => chunk.index === place);
+  return sorted.filter((chunk, place) => chunk.index === firstIndex + place);
 }
 
-function spoken(spec: RenditionSpec): Pick<StoredRendition, "language" | "label"> {
+function spoken(spec: StoredSpec): Pick<StoredRendition, "language" | "label"> {
   if (spec.kind !== "audio") return { language: undefined, label: undefined };
   return { language: spec.language ?? undefined, label: spec.label };
 }

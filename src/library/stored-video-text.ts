@@ -34,7 +34,13 @@ const storyboard = z.strictObject({
 const file = z.strictObject({ key: z.string(), contentType: z.string(), sizeBytes: count, downloadName: optional });
 
 const video = z.strictObject({
-  ...{ revision: z.int(), updatedAtMs: count, isPlayable: z.boolean(), isFinal: z.boolean(), durationMs: count },
+  ...{
+    revision: z.int(),
+    updatedAtMs: count,
+    isPlayable: z.boolean(),
+    isFinal: z.boolean(),
+    durationMs: count.optional(),
+  },
   ...{ segmentTargetMs: count, targetDurationS: count },
   renditions: z.array(rendition),
   texts: z.array(text),
@@ -54,8 +60,8 @@ export function writeStoredVideo(stored: StoredVideo): string {
 
 /** Throws SyntaxError or ZodError for what `writeStoredVideo` did not write. */
 export function readStoredVideo(written: string): StoredVideo {
-  const { renditions, files, storyboard, ...told } = video.parse(JSON.parse(written));
-  return { ...told, storyboard, renditions: renditions.map(readRendition), files: new Map(files) };
+  const { renditions, files, storyboard, durationMs, ...told } = video.parse(JSON.parse(written));
+  return { ...told, storyboard, durationMs, renditions: renditions.map(readRendition), files: new Map(files) };
 }
 
 function readRendition({ init, chunks, ...told }: z.output<typeof rendition>): StoredRendition {

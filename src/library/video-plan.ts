@@ -61,7 +61,28 @@ const text = z.strictObject({
   isForced: z.boolean(),
 });
 
-export const renditionSpecSchema = z.union([videoCopy, videoEncode, audioCopy, audioEncode, text]);
+/** Segments of a broadcast as its viewers got them. */
+const videoRecording = z.strictObject({
+  kind: z.literal("video"),
+  method: z.literal("record"),
+  id: renditionId,
+  /** What is heard beside it, should there be such a rendition. */
+  audioRenditionId: renditionId.nullable(),
+});
+
+const audioRecording = z.strictObject({
+  kind: z.literal("audio"),
+  method: z.literal("record"),
+  id: renditionId,
+  language: z.string().nullable(),
+  label: z.string(),
+});
+
+/** What is to be made of a source. */
+const renditionSpecSchema = z.union([videoCopy, videoEncode, audioCopy, audioEncode, text]);
+
+/** What a rendition of a video is, made or recorded. */
+export const storedSpecSchema = z.union([...renditionSpecSchema.options, videoRecording, audioRecording]);
 
 /** What happens to every picture before it is scaled, in this order. Rotation is ffmpeg's own doing. */
 const pictureTreatment = z.strictObject({
@@ -101,6 +122,8 @@ export type VideoEncodeSpec = z.output<typeof videoEncode>;
 export type AudioEncodeSpec = z.output<typeof audioEncode>;
 export type AudioCopySpec = z.output<typeof audioCopy>;
 export type AudioSpec = AudioCopySpec | AudioEncodeSpec;
+export type StoredSpec = z.output<typeof storedSpecSchema>;
+export type RecordingSpec = z.output<typeof videoRecording> | z.output<typeof audioRecording>;
 export type TextSpec = z.output<typeof text>;
 export type PictureTreatment = z.output<typeof pictureTreatment>;
 

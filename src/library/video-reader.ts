@@ -5,9 +5,8 @@ import type { Logger } from "../core/logger.ts";
 import type { StoredFile, StoredRendition, StoredText, StoredVideo } from "../packaging/stored-rendition.ts";
 import { savedName } from "./artifacts/downloads.ts";
 import { storyboardOf } from "./artifacts/storyboard.ts";
-import { storedRendition } from "./rendition-json.ts";
+import { type ReadRendition, storedRendition } from "./rendition-json.ts";
 import { readStoredVideo, writeStoredVideo } from "./stored-video-text.ts";
-import type { VideoPlan } from "./video-plan.ts";
 import { committedOf, isUnsettled, type PlannedRendition, readState, type VideoState } from "./video-records.ts";
 import { isPlayable } from "./video-steps.ts";
 import { textKey } from "./video-work.ts";
@@ -30,6 +29,8 @@ const LATEST_KEY_FRAME_MS = 10_000;
 /** Videos as they can be shown, out of their records. */
 export class VideoReader {
   readonly #options: VideoReaderOptions;
+  /** How each rendition that was given out was read, so that only what is new has to be read again. */
+  readonly #sources = new WeakMap<StoredRendition, ReadRendition>();
 
   constructor(options: VideoReaderOptions) {
     this.#options = options;
@@ -74,8 +75,8 @@ export class VideoReader {
       updatedAtMs: video.updatedAtMs,
       isPlayable: isPlayable(state),
       isFinal: isFinal(video),
-      durationMs: video.durationMs ?? 0,
-      ...targetsOf(state.plan, renditions),
+      durationMs: video.durationMs ?? undefined,
+      ...targetsOf(state, renditions),
       renditions,
       texts: await this.#texts(state),
       storyboard: storyboardOf(artifacts),
@@ -87,21 +88,34 @@ export class VideoReader {
     const shown: StoredRendition[] = [];
     for (const { record } of state.renditions.filter((rendition) => isShown(rendition, state))) {
       const before = known?.renditions.find(({ id, epoch }) => id === record.renditionId && epoch === record.epoch);
-      const rendition = before?.isComplete ? before : await this.#rendition(state, record);
+      const rendition = before?.isComplete ? before : await this.#rendition(state, record, before);
       if (rendition) shown.push(rendition);
     }
     return shown;
   }
 
-  async #rendition({ video }: VideoState, record: VideoRenditionRecord): Promise<StoredRendition | undefined> {
-    const { renditionId, epoch, status } = record;
-    const chunks = await this.#options.videos.chunks(video.videoId, { renditionId });
-    const rendition = storedRendition(
-      record,
-      chunks.filter((chunk) => chunk.epoch === epoch),
-    );
-    // What was given up on the way has no more to come.
-    return rendition && status === "errored" ? { ...rendition, isComplete: true } : rendition;
+  async #rendition(
+    { video, renditions }: VideoState,
+    record: VideoRenditionRecord,
+    known: StoredRendition | undefined,
+  ): Promise<StoredRendition | undefined> {
+    const { renditionId, status } = record;
+    const before = known && this.#sources.get(known);
+    const chunks = await this.#options.videos.chunks(video.videoId, {
+      renditionId,
+      ...(before && { fromIndex: before.chunkCount }),
+    });
+    const read = storedRendition(record, chunks, before);
+    if (!read) return undefined;
+    const hasSound = renditions.some((other) => other.record.renditionId === read.rendition.audioRenditionId);
+    const rendition: StoredRendition = {
+      ...read.rendition,
+      audioRenditionId: hasSound ? read.rendition.audioRenditionId : undefined,
+      // What was given up on the way has no more to come.
+      isComplete: read.rendition.isComplete || status === "errored",
+    };
+    this.#sources.set(rendition, { rendition, chunkCount: read.chunkCount });
+    return rendition;
   }
 
   async #texts({ video, renditions }: VideoState): Promise<readonly StoredText[]> {
@@ -141,7 +155,8 @@ function isShown({ record, spec }: PlannedRendition, state: VideoState): boolean
   });
 }
 
-function targetsOf(plan: VideoPlan | undefined, renditions: readonly StoredRendition[]) {
+function targetsOf({ plan, recording }: VideoState, renditions: readonly StoredRendition[]) {
+  if (recording) return { segmentTargetMs: recording.segmentTargetMs, targetDurationS: recording.targetDurationS };
   const segmentTargetMs = plan?.segmentTargetMs ?? LATEST_KEY_FRAME_MS;
   const latestMs = plan?.road === "repackage" ? LATEST_KEY_FRAME_MS : 0;
   // A picture that stands for long makes a segment longer than was planned.

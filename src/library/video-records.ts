@@ -1,18 +1,19 @@
 import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { CommittedChunk } from "../catalog/video-repository.ts";
+import { type RecordingPlan, recordingPlanSchema } from "./recording/recording-plan.ts";
 import { type SourceMedia, sourceMediaSchema } from "./source-media.ts";
 import {
-  type RenditionSpec,
-  renditionSpecSchema,
+  type StoredSpec,
+  storedSpecSchema,
   type VideoEncodeSpec,
   type VideoPlan,
   videoPlanSchema,
 } from "./video-plan.ts";
 
-/** A rendition with what is to be made of it. */
+/** A rendition with what is to be made of it, or what it is a recording of. */
 export interface PlannedRendition {
   readonly record: VideoRenditionRecord;
-  readonly spec: RenditionSpec;
+  readonly spec: StoredSpec;
 }
 
 /** All that the road of a video depends on. */
@@ -21,6 +22,8 @@ export interface VideoState {
   /** Undefined until it is prepared, and for a recording. */
   readonly media: SourceMedia | undefined;
   readonly plan: VideoPlan | undefined;
+  /** Undefined for what was uploaded. */
+  readonly recording: RecordingPlan | undefined;
   readonly renditions: readonly PlannedRendition[];
   /** Which chunks are there, by rendition and epoch. */
   readonly committed: ReadonlyMap<string, ReadonlySet<number>>;
@@ -35,10 +38,16 @@ export function readState(
   return {
     video,
     media: video.metadata === null ? undefined : sourceMediaSchema.parse(video.metadata),
-    plan: video.plan === null ? undefined : videoPlanSchema.parse(video.plan),
-    renditions: renditions.map((record) => ({ record, spec: renditionSpecSchema.parse(record.spec) })),
+    ...readPlan(video),
+    renditions: renditions.map((record) => ({ record, spec: storedSpecSchema.parse(record.spec) })),
     committed: byEpoch(committed),
   };
+}
+
+/** What is to be made of a video, or of which broadcast it is a recording. Throws ZodError as `readState` does. */
+export function readPlan({ plan }: Pick<VideoRecord, "plan">): Pick<VideoState, "plan" | "recording"> {
+  if (plan?.road === "record") return { plan: undefined, recording: recordingPlanSchema.parse(plan) };
+  return { plan: plan === null ? undefined : videoPlanSchema.parse(plan), recording: undefined };
 }
 
 function byEpoch(committed: readonly CommittedChunk[]): ReadonlyMap<string, ReadonlySet<number>> {

@@ -111,8 +111,8 @@ export interface Failure {
  * `failure` says why, else the first rendition that has a reason does.
  */
 export function dueStatus(state: VideoState, failure?: Failure): StatusChange | undefined {
-  const { plan, renditions } = state;
-  if (!plan || renditions.length === 0) return undefined;
+  const { plan, recording, renditions } = state;
+  if (!(plan ?? recording) || renditions.length === 0) return undefined;
   if (renditions.some(({ record }) => isUnsettled(record)))
     return isPlayable(state) ? { status: "playable" } : undefined;
   const main = mainRenditions(state);

@@ -14,7 +14,7 @@ import { makeVideoChunk } from "./make/video-chunk.ts";
 import { readSegments } from "./rendition-json.ts";
 import { encodeSoundInstead, fallBackToEncoding } from "./video-fallback.ts";
 import { type JobTarget, VIDEO_JOB_DATA, type VideoJobData, type VideoJobKind } from "./video-jobs.ts";
-import { type ChunkRange, chunkRange } from "./video-plan.ts";
+import { type ChunkRange, chunkRange, type RenditionSpec } from "./video-plan.ts";
 import { prepareVideo, type VideoPreparationOptions } from "./video-preparation.ts";
 import { isUnsettled, type PlannedRendition, type VideoState, videoCopyOf } from "./video-records.ts";
 import type { VideoRoad } from "./video-road.ts";
@@ -260,9 +260,14 @@ export function textKey(keyPrefix: string): string {
   return `${keyPrefix}1.vtt`;
 }
 
+type MadeRendition = PlannedRendition & { readonly spec: RenditionSpec };
+
 /** Those that a job was told to make and that still are to be made, as that epoch. */
-function unsettledOf({ renditions }: VideoState, targets: readonly JobTarget[]): readonly PlannedRendition[] {
-  return renditions.filter(({ record }) => isNamed(record, targets) && isUnsettled(record));
+function unsettledOf({ renditions }: VideoState, targets: readonly JobTarget[]): readonly MadeRendition[] {
+  return renditions.filter((rendition): rendition is MadeRendition => {
+    const { record, spec } = rendition;
+    return isNamed(record, targets) && isUnsettled(record) && spec.method !== "record";
+  });
 }
 
 function isNamed({ renditionId, epoch }: PlannedRendition["record"], targets: readonly JobTarget[]): boolean {

@@ -13,6 +13,8 @@ const FOLLOWED = {
   ffmpegProcesses: ["streaming_ffmpeg_processes", "FFmpeg processes that run"],
   viewers: ["headwater_delivery_viewers", "Viewers that asked for media of a stream lately"],
   heldRequests: ["headwater_delivery_held_requests", "Requests that wait for media"],
+  recordings: ["headwater_recording_active", "Broadcasts that are recorded, or whose recording is being finished"],
+  recordingQueueBytes: ["headwater_recording_queue_bytes", "Media that wait for the store"],
   rtmpPublishers: ["headwater_ingest_rtmp_publishers", "RTMP connections that publish"],
   rtmpPending: ["headwater_ingest_rtmp_pending", "RTMP connections that have not shown a right key"],
   waitingJobs: ["headwater_jobs_waiting", "Jobs that wait for a worker, or for their next attempt"],
@@ -63,6 +65,11 @@ export class Metrics {
       buckets: JOB_SECONDS,
       registers: this.#registers,
     }),
+  };
+
+  readonly recording = {
+    bytes: this.#counter("headwater_recording_bytes_total", "Bytes of broadcasts that were stored"),
+    lostSeconds: this.#counter("headwater_recording_lost_seconds_total", "Media that could not be stored"),
   };
 
   readonly delivery = new DeliveryCounts(this.#registers);

@@ -21,7 +21,7 @@ const ROUNDING_MS = 450;
 
 /** Rendition ids of the publisher's own encoding. */
 export const SOURCE_VIDEO_ID = "source";
-const SOURCE_AUDIO_ID = "audio_source";
+export const SOURCE_AUDIO_ID = "audio_source";
 
 export interface RungDescription {
   readonly id: string;

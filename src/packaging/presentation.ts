@@ -23,6 +23,12 @@ export interface InitSegment {
   readonly bytes: Uint8Array;
 }
 
+/** A period as a presentation shows it. */
+export interface ShownPeriod extends Period {
+  /** Of a recording: where it stands in the video, in ms; its media keep the clock that they had, which is at `startMs` there. */
+  readonly placeMs?: number;
+}
+
 /** One CMAF chunk: an LL-HLS part, a transfer chunk of LL-DASH. Never changes once it exists. */
 export interface Part {
   /** `{epoch}-{msn}.{index}.m4s`. */
@@ -48,7 +54,7 @@ export interface Segment {
   readonly msn: number;
   /** Media sequence number of its first entry in the I-frame playlist. */
   readonly iframeMsn: number;
-  readonly period: Period;
+  readonly period: ShownPeriod;
   readonly init: InitSegment;
   /** Earliest presentation time, in ticks of the rendition's timescale, since presentation zero. */
   readonly start: Ticks;
@@ -56,6 +62,8 @@ export interface Segment {
   readonly duration: Ticks;
   readonly parts: readonly Part[];
   readonly byteLength: number;
+  /** Frames in its parts so far. */
+  readonly frameCount: number;
   readonly isComplete: boolean;
   /** Starts with a frame that a decoder can start at. */
   readonly isIndependent: boolean;
@@ -64,7 +72,7 @@ export interface Segment {
   readonly isDiscontinuity: boolean;
   /** Wall clock of its first unit's arrival, ms since the Unix epoch (for `prft`). */
   readonly arrivedAtMs: number;
-  /** Of a stored video: it has no parts, no place on the wall clock, and its bytes are in the object store. */
+  /** Of a stored video: it has no parts, and its bytes are in the object store. */
   readonly stored?: StoredSegment | undefined;
 }
 
@@ -121,10 +129,12 @@ export interface StoredTraits {
   readonly leadTicks: Ticks;
 }
 
-/** What a stored video has beside its renditions. It begins at presentation zero, and stands on no wall clock. */
+/** What a stored video has beside its renditions. It begins at presentation zero; only a recording stands on a wall clock. */
 export interface StoredExtras {
-  /** Of all of it, however much is there. */
+  /** Of all of it, however much is there; of what is there, while nobody knows when it ends. */
   readonly durationMs: number;
+  /** A recording that goes on: nobody knows when it ends. */
+  readonly isOpenEnded: boolean;
   /** When it last changed, ms since the Unix epoch. */
   readonly updatedAtMs: number;
   readonly texts: readonly StoredText[];
@@ -141,7 +151,7 @@ export interface Presentation {
   readonly partTargetMs: number;
   readonly renditions: readonly Rendition[];
   /** Periods that listed segments belong to, oldest first. */
-  readonly periods: readonly Period[];
+  readonly periods: readonly ShownPeriod[];
   /** Every segment so far starts with an independent frame. */
   readonly isIndependent: boolean;
   /** The publisher is away: no part is announced, since none is on its way. */
@@ -152,6 +162,11 @@ export interface Presentation {
   readonly availabilityStartMs: number;
   /** Of a stored video alone: VOD once it has ended, EVENT until then. */
   readonly stored?: StoredExtras | undefined;
+}
+
+/** Whether it is known when a segment was on air. */
+export function isOnWallClock({ stored, period }: Segment): boolean {
+  return !stored || period.placeMs !== undefined;
 }
 
 /** The listed complete segments. */

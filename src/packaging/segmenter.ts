@@ -56,7 +56,7 @@ class GrowingSegment implements Segment {
   frameCount = 0;
   isComplete = false;
 
-  constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "isComplete">) {
+  constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "frameCount" | "isComplete">) {
     this.name = fields.name;
     this.msn = fields.msn;
     this.iframeMsn = fields.iframeMsn;

@@ -1,6 +1,6 @@
-import type { PackagingOptions, Presentation, StoredExtras } from "./presentation.ts";
+import type { PackagingOptions, Presentation, ShownPeriod, StoredExtras } from "./presentation.ts";
 import type { StoredRendition, StoredVideo } from "./stored-rendition.ts";
-import { plainText, STORED_PERIOD, StoredTrack } from "./stored-track.ts";
+import { plainText, StoredTrack } from "./stored-track.ts";
 
 /** A rendition that is further behind than this is not offered: who changed to it would wait. */
 const MAX_LAG_MS = 30_000;
@@ -13,14 +13,12 @@ export class StoredPresentation implements Presentation {
   /** Each rendition has its own: `Rendition.stored`. */
   readonly epoch = "";
   readonly options: PackagingOptions;
-  readonly periods = [STORED_PERIOD];
   readonly isInterrupted = false;
-  /** What is listed has been available for ever; no player has to know what time it is. */
-  readonly availabilityStartMs = 0;
   readonly partTargetMs: number;
   readonly #tracks = new Map<string, StoredTrack>();
   #video: StoredVideo;
   #offered: readonly StoredTrack[] = [];
+  #periods: readonly ShownPeriod[] = [];
   #extras: StoredExtras;
 
   constructor(video: StoredVideo) {
@@ -32,7 +30,7 @@ export class StoredPresentation implements Presentation {
     };
     this.partTargetMs = video.segmentTargetMs;
     this.#video = video;
-    this.#extras = extrasOf(video);
+    this.#extras = extrasOf(video, 0);
     this.update(video);
   }
 
@@ -40,12 +38,13 @@ export class StoredPresentation implements Presentation {
   update(video: StoredVideo): void {
     const previous = new Map(this.#tracks);
     this.#video = video;
-    this.#extras = extrasOf(video);
     this.#tracks.clear();
     for (const [place, rendition] of video.renditions.entries()) {
       this.#tracks.set(rendition.id, this.#track(previous.get(rendition.id), rendition, place));
     }
     this.#offered = offered([...this.#tracks.values()]);
+    this.#periods = periodsOf(this.#offered);
+    this.#extras = extrasOf(video, Math.max(0, ...this.#offered.map(({ endMs }) => endMs)));
   }
 
   #track(known: StoredTrack | undefined, rendition: StoredRendition, place: number): StoredTrack {
@@ -60,6 +59,19 @@ export class StoredPresentation implements Presentation {
 
   get renditions(): readonly StoredTrack[] {
     return this.#offered;
+  }
+
+  get periods(): readonly ShownPeriod[] {
+    return this.#periods;
+  }
+
+  /**
+   * What is listed has been available for ever; no player has to know what time it is. But of a recording that goes on nobody
+   * knows the end, and dash.js asks the clock for it.
+   */
+  get availabilityStartMs(): number {
+    const [first] = this.#periods;
+    return first && this.#extras.isOpenEnded ? Math.floor(first.wallZeroMs + first.startMs) : 0;
   }
 
   /** That of the plan; a longer segment after all must not be listed under a target that it breaks (HLS §4.4.3.1). */
@@ -87,9 +99,16 @@ export class StoredPresentation implements Presentation {
   }
 }
 
-function extrasOf({ durationMs, updatedAtMs, texts, storyboard }: StoredVideo): StoredExtras {
+function extrasOf({ durationMs, updatedAtMs, texts, storyboard }: StoredVideo, presentMs: number): StoredExtras {
   const named = texts.map((text) => ({ ...text, label: plainText(text.label) || text.language }));
-  return { durationMs, updatedAtMs, storyboard, texts: named };
+  const isOpenEnded = durationMs === undefined;
+  return { durationMs: durationMs ?? presentMs, isOpenEnded, updatedAtMs, storyboard, texts: named };
+}
+
+/** Renditions tell of the same periods; one that came late or left early does not know all of them. */
+function periodsOf(tracks: readonly StoredTrack[]): readonly ShownPeriod[] {
+  const byIndex = new Map(tracks.flatMap(({ periods }) => periods.map((period) => [period.index, period])));
+  return [...byIndex.values()].sort((a, b) => a.index - b.index);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ByteRange } from "../media/cmaf/chunk.ts";
 import type { MediaFormat } from "../media/format.ts";
 import type { Ticks } from "../media/timebase.ts";
+import type { ShownPeriod } from "./presentation.ts";
 
 /** A picture that a decoder can start at: its moof and itself alone, within its segment. */
 export interface StoredKeyFrame extends ByteRange {
@@ -8,9 +9,28 @@ export interface StoredKeyFrame extends ByteRange {
   readonly start: Ticks;
 }
 
+/** What segments of a rendition are decoded by. */
+export interface StoredHeader {
+  readonly format: MediaFormat;
+  readonly timescale: number;
+  readonly initBytes: Uint8Array;
+}
+
+/** What begins with a segment of a recording: a run of media that all its renditions share or lack as a whole. */
+export interface StoredOpening {
+  readonly period: ShownPeriod & { readonly placeMs: number };
+  /** It does not go on where the period before ended. */
+  readonly isDiscontinuity: boolean;
+  /** Undefined: as before. */
+  readonly header: StoredHeader | undefined;
+}
+
 /** A CMAF segment in an object store, with what playlists tell of it. */
 export interface StoredSegment {
-  /** Earliest presentation time since presentation zero, which is where the video begins. */
+  /**
+   * Earliest presentation time since presentation zero, which is where the video begins; of a recording, on the clock of its
+   * period.
+   */
   readonly start: Ticks;
   readonly duration: Ticks;
   readonly byteLength: number;
@@ -19,6 +39,12 @@ export interface StoredSegment {
   readonly keyFrames: readonly StoredKeyFrame[];
   /** Object key of its bytes; public names say nothing of it. */
   readonly key: string;
+  /** Nothing was recorded of this time; there is no object. */
+  readonly isGap?: boolean;
+  /** Of a recording that was put on one clock: what has to be added to the times in its bytes, which stay as they are. */
+  readonly shiftTicks?: Ticks;
+  /** Of the first segment of each period of a recording. */
+  readonly opens?: StoredOpening | undefined;
 }
 
 /** One rendition of a stored video as far as it is there: from the beginning, without a hole. */
@@ -92,8 +118,8 @@ export interface StoredVideo {
   readonly isPlayable: boolean;
   /** Nothing more is being made of it; only its owner will change it now. */
   readonly isFinal: boolean;
-  /** From its plan, not from what is there. */
-  readonly durationMs: number;
+  /** From its plan, not from what is there; undefined for a recording that goes on. */
+  readonly durationMs: number | undefined;
   readonly segmentTargetMs: number;
   /** No segment is longer, rounded to whole seconds. Of the plan: never changes in the life of the video. */
   readonly targetDurationS: number;

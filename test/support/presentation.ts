@@ -104,6 +104,10 @@ class ScriptedSegment implements Segment {
     return this.parts.reduce((sum, part) => sum + part.bytes.byteLength, 0);
   }
 
+  get frameCount(): number {
+    return this.parts.filter((part) => !part.isGap).length;
+  }
+
   get isIndependent(): boolean {
     return this.parts[0]?.isIndependent ?? false;
   }

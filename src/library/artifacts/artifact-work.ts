@@ -134,6 +134,8 @@ export class ArtifactWork {
     for (const record of records) {
       const rendition = await readWhole(videos, record);
       if (!rendition) throw new DomainError("VIDEO_CONFLICT", `${record.renditionId} is not whole`);
+      if (!rendition.isUnbroken)
+        throw new DomainError("VIDEO_CONFLICT", "the recording has breaks, an MP4 can have none");
       renditions.push(rendition);
     }
     const onProgress = (share: number) => report({ share });

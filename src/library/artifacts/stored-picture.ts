@@ -6,6 +6,7 @@ import type { StoredKeyFrame, StoredRendition } from "../../packaging/stored-ren
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { renditionInit } from "../make/rendition-init.ts";
 import { STORED_TRACK_ID } from "../make/stored-segmenter.ts";
+import { shiftMedia } from "../recording/shift-media.ts";
 import type { PictureSize } from "./picture-size.ts";
 
 /** A whole rendition of pictures. */
@@ -94,10 +95,11 @@ export async function* segmentStream(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   yield initBytes;
-  for (const { key } of segments) {
+  for (const { key, shiftTicks } of segments) {
     const object = await store.get(key, { signal });
     if (!object) throw new DomainError("NOT_FOUND", "a segment is not in the store");
-    yield* object.body;
+    if (shiftTicks === undefined) yield* object.body;
+    else yield shiftMedia(Buffer.concat(await Array.fromAsync(object.body)), shiftTicks);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { VideoRenditionRecord } from "../../catalog/video-record.ts";
 import type { VideoRepository } from "../../catalog/video-repository.ts";
 import type { StoredRendition } from "../../packaging/stored-rendition.ts";
+import { type OneClockRendition, onOneClock } from "../recording/one-clock.ts";
 import { readRenditionInit, storedRendition } from "../rendition-json.ts";
 import type { VideoState } from "../video-records.ts";
 import type { StoredPictures } from "./stored-picture.ts";
@@ -43,10 +44,10 @@ export async function wholePictures(
 export async function readWhole(
   videos: Pick<VideoRepository, "chunks">,
   record: VideoRenditionRecord,
-): Promise<StoredRendition | undefined> {
+): Promise<OneClockRendition | undefined> {
   const { videoId, renditionId } = record;
-  const rendition = storedRendition(record, await videos.chunks(videoId, { renditionId }));
-  return rendition?.isComplete ? rendition : undefined;
+  const read = storedRendition(record, await videos.chunks(videoId, { renditionId }));
+  return read?.rendition.isComplete ? onOneClock(read.rendition) : undefined;
 }
 
 function longSide({ init }: VideoRenditionRecord): number {

@@ -14,6 +14,8 @@ const PLAIN_DELAY_SEGMENTS = 3;
  * playable begin at its beginning. Not longer than the 10 s that it buffers, or it would wait there (docs/adr/0027).
  */
 export const GROWING_DELAY_MS = 8_000;
+/** Nothing is recorded for longer. */
+const LONGEST_RECORDING_MS = 48 * 3_600_000;
 
 export function targetLatencyMs({ options, partTargetMs }: Presentation): number {
   if (!options.isLowLatency) return PLAIN_DELAY_SEGMENTS * options.segmentTargetMs;
@@ -68,9 +70,9 @@ export function serviceDescription(presentation: Presentation): Element | undefi
 }
 
 /** dash.js begins at this distance from the end of a presentation. Nobody shall hurry or dawdle to keep it (Shaka would). */
-function beginAtBeginning({ durationMs }: StoredExtras): Element {
+function beginAtBeginning({ durationMs, isOpenEnded }: StoredExtras): Element {
   return element("ServiceDescription", { id: 0 }, [
-    element("Latency", { target: Math.ceil(durationMs) }),
+    element("Latency", { target: isOpenEnded ? LONGEST_RECORDING_MS : Math.ceil(durationMs) }),
     element("PlaybackRate", { min: 1, max: 1 }),
   ]);
 }

@@ -1,6 +1,5 @@
-import type { Period } from "../../live/unit.ts";
 import { ticksToMs } from "../../media/timebase.ts";
-import type { Presentation } from "../presentation.ts";
+import type { Presentation, ShownPeriod } from "../presentation.ts";
 import { adaptationSets } from "./adaptation-set.ts";
 import { imageSet } from "./image-set.ts";
 import { periodId } from "./period-link.ts";
@@ -15,7 +14,7 @@ const MAX_SEAM_MS = 100;
 
 /** A Period of the MPD: a period of the presentation, and what is listed of it. */
 export interface ListedPeriod {
-  readonly period: Period;
+  readonly period: ShownPeriod;
   /** Ms since availabilityStartTime. */
   readonly startMs: number;
   /** End of the newest listed segment, ms since availabilityStartTime. */
@@ -37,11 +36,15 @@ export function listedPeriods(presentation: Presentation): ListedPeriod[] {
       return run ? [{ rendition, run }] : [];
     });
     if (listed.length === 0) return [];
-    // Presentation zero of this period on the wall, on which availabilityStartTime stands too.
-    const zeroMs = period.wallZeroMs - presentation.availabilityStartMs;
-    const endMs = zeroMs + Math.max(...listed.map((one) => listedEndMs(presentation, one)));
-    return [{ period, startMs: zeroMs + period.startMs, endMs, listed }];
+    const startMs = placeOf(presentation, period);
+    const endMs = startMs - period.startMs + Math.max(...listed.map((one) => listedEndMs(presentation, one)));
+    return [{ period, startMs, endMs, listed }];
   });
+}
+
+/** Where the period begins: live, on the wall, on which availabilityStartTime stands too. */
+function placeOf({ availabilityStartMs }: Presentation, { placeMs, wallZeroMs, startMs }: ShownPeriod): number {
+  return placeMs ?? wallZeroMs + startMs - availabilityStartMs;
 }
 
 /** A Period between its neighbours, ending where `next` starts, or before it when nothing came in between. */
@@ -72,7 +75,9 @@ function durationOf(
   { startMs, endMs }: ListedPeriod,
   next: ListedPeriod | undefined,
 ): string | undefined {
-  if (stored && !isEnded) return durationText(Math.max(stored.durationMs, endMs));
+  if (stored && !isEnded && !next) {
+    return stored.isOpenEnded ? undefined : durationText(Math.max(stored.durationMs, endMs) - startMs);
+  }
   const endsEarly = next ? next.startMs - endMs > MAX_SEAM_MS : isEnded;
   return endsEarly ? durationText(endMs - startMs) : undefined;
 }

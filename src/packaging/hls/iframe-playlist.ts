@@ -2,6 +2,7 @@ import { type Iframe, iframesOf, MAX_IFRAMES_PER_SEGMENT } from "../iframes.ts";
 import {
   completeSegments,
   type InitSegment,
+  isOnWallClock,
   type Presentation,
   type Rendition,
   type Segment,
@@ -88,7 +89,7 @@ function segmentText(segment: Segment): string {
 /** Time without a picture is a gap: it keeps every entry as short as its segment, whatever the source's key frames do. */
 function entryLines(segment: Segment, { start, duration, range }: Iframe): string[] {
   return [
-    ...(segment.stored ? [] : [`#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, start)}`]),
+    ...(isOnWallClock(segment) ? [`#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, start)}`] : []),
     range ? `#EXT-X-BYTERANGE:${range.length}@${range.offset}` : "#EXT-X-GAP",
     `#EXTINF:${durationText(duration, segment.init.timescale)},`,
     segment.name,

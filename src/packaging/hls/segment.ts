@@ -1,5 +1,5 @@
 import { type Ticks, ticksToMs } from "../../media/timebase.ts";
-import type { InitSegment, Segment } from "../presentation.ts";
+import { type InitSegment, isOnWallClock, type Segment } from "../presentation.ts";
 import { durationText, quoted, tag } from "./attribute-list.ts";
 import { partTag } from "./part.ts";
 
@@ -48,9 +48,8 @@ function writeSegment(segment: Segment): SegmentText {
 
 /** A discontinuity restates EXT-X-MAP even when the init is the same: nothing of before it then has to be known. */
 function headLines(segment: Segment): string[] {
-  if (segment.stored) return [];
-  const date = `#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, segment.start)}`;
-  return segment.isDiscontinuity ? ["#EXT-X-DISCONTINUITY", mapTag(segment.init), date] : [date];
+  const date = isOnWallClock(segment) ? [`#EXT-X-PROGRAM-DATE-TIME:${programDateTime(segment, segment.start)}`] : [];
+  return segment.isDiscontinuity ? ["#EXT-X-DISCONTINUITY", mapTag(segment.init), ...date] : date;
 }
 
 function partLines(segment: Segment): string[] {

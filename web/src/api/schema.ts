@@ -30,6 +30,8 @@ export interface CreateStreamInput {
   readonly qualities?: readonly ("2160p" | "1440p" | "1080p" | "720p" | "480p" | "360p" | "240p")[];
   /** false serves the source alone, as it comes */
   readonly transcode?: boolean;
+  /** Keep every broadcast as a video, of the very segments that viewers get */
+  readonly record?: boolean;
   readonly enable_hls?: boolean;
   readonly enable_dash?: boolean;
   /** LL-HLS parts and LL-DASH chunks */
@@ -172,9 +174,22 @@ export interface VideoDownload {
   readonly size_bytes: number;
 }
 
+export interface Recording {
+  readonly stream_id: string;
+  /** When its first media came */
+  readonly started_at: string;
+  /** What of the broadcast could not be stored, and where in the video it is missing */
+  readonly gaps: readonly {
+    readonly at_ms: number;
+    readonly duration_ms: number;
+  }[];
+}
+
 export interface VideoSummary {
   readonly video_id: string;
   readonly title: string;
+  /** Of a broadcast, not handed in */
+  readonly is_recording: boolean;
   /** A playable video can be watched while the rest of it is being made */
   readonly status: "preparing" | "playable" | "ready" | "errored";
   /** Of all that is to be made */
@@ -192,6 +207,8 @@ export interface VideoSummary {
 export interface Video {
   readonly video_id: string;
   readonly title: string;
+  /** Of a broadcast, not handed in */
+  readonly is_recording: boolean;
   /** A playable video can be watched while the rest of it is being made */
   readonly status: "preparing" | "playable" | "ready" | "errored";
   /** Of all that is to be made */
@@ -210,6 +227,8 @@ export interface Video {
     readonly file_name: string;
     readonly size_bytes: number;
   } | null;
+  /** Of which broadcast it is; null for what was handed in */
+  readonly recording: Recording | null;
   readonly renditions: readonly VideoRendition[];
   /** Until all is made; null when that cannot be told */
   readonly remaining_ms: number | null;
@@ -373,6 +392,10 @@ export interface Stream {
   /** Empty: the configured ladder */
   readonly qualities: readonly string[];
   readonly transcode: boolean;
+  /** Every broadcast is kept as a video */
+  readonly record: boolean;
+  /** The newest recording, or the video that was uploaded for the stream */
+  readonly video_id: string | null;
   readonly enable_hls: boolean;
   readonly enable_dash: boolean;
   readonly part_duration_ms: number;
@@ -418,6 +441,10 @@ export interface CreatedStream {
   /** Empty: the configured ladder */
   readonly qualities: readonly string[];
   readonly transcode: boolean;
+  /** Every broadcast is kept as a video */
+  readonly record: boolean;
+  /** The newest recording, or the video that was uploaded for the stream */
+  readonly video_id: string | null;
   readonly enable_hls: boolean;
   readonly enable_dash: boolean;
   readonly part_duration_ms: number;

@@ -18,6 +18,7 @@ export function CreateDialog({ onClose, onCreated }: CreateDialogProps) {
   const [name, setName] = useState("");
   const [isLowLatency, setLowLatency] = useState(true);
   const [isTranscoded, setTranscoded] = useState(true);
+  const [isRecorded, setRecorded] = useState(false);
   const [qualities, setQualities] = useState<readonly string[]>([]);
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
@@ -29,7 +30,7 @@ export function CreateDialog({ onClose, onCreated }: CreateDialogProps) {
     setBusy(true);
     setProblem(undefined);
     try {
-      onCreated(await api.create(requestOf({ name, isLowLatency, isTranscoded, qualities })));
+      onCreated(await api.create(requestOf({ name, isLowLatency, isTranscoded, isRecorded, qualities })));
     } catch (error) {
       setProblem(sentenceOf(error));
       setBusy(false);
@@ -72,6 +73,9 @@ export function CreateDialog({ onClose, onCreated }: CreateDialogProps) {
             </p>
           </fieldset>
         )}
+        <Switch isOn={isRecorded} onChange={setRecorded} label="Recording">
+          Every broadcast becomes a video, playable from its start while it is live. Costs space, no processor time.
+        </Switch>
         <Problem text={problem} />
         <div class="dialog-actions">
           <button type="submit" class="button primary" disabled={isBusy}>
@@ -87,15 +91,18 @@ interface Choices {
   name: string;
   isLowLatency: boolean;
   isTranscoded: boolean;
+  isRecorded: boolean;
   qualities: readonly string[];
 }
 
-function requestOf({ name, isLowLatency, isTranscoded, qualities }: Choices): CreateStream {
+function requestOf({ name, isLowLatency, isTranscoded, isRecorded, qualities }: Choices): CreateStream {
   const chosen = QUALITIES.filter((quality) => qualities.includes(quality));
   return {
     ingest_type: "rtmp",
     low_latency: isLowLatency,
     transcode: isTranscoded,
+    // Off follows the configuration.
+    ...(isRecorded && { record: true }),
     ...(name.trim() !== "" && { name: name.trim() }),
     ...(isTranscoded && chosen.length > 0 && { qualities: chosen }),
   };

@@ -14,6 +14,7 @@ import { DeleteDialog } from "./delete-dialog.tsx";
 import { HealthList } from "./health.tsx";
 import { KeyDialog } from "./key-dialog.tsx";
 import { Preview } from "./preview.tsx";
+import { videoHref } from "./route.ts";
 import { useSessionLoss } from "./session-loss.ts";
 import { RenditionTable, TrackTable } from "./stream-tables.tsx";
 import { POLL_MS } from "./streams-view.tsx";
@@ -78,6 +79,11 @@ function StreamTitle({ stream, onDelete }: { stream: StreamDetails; onDelete: ()
         <button type="button" class="button danger" onClick={onDelete}>
           <Icon name="trash" /> Delete
         </button>
+        {stream.video_id && (
+          <a class="button" href={videoHref(stream.video_id)}>
+            <Icon name="film" /> {stream.record ? "Recording" : "Video"}
+          </a>
+        )}
         <CopyButton
           text={embedCode(location.origin, stream.stream_id, stream.name)}
           what="embed code"

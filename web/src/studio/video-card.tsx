@@ -86,5 +86,6 @@ function VideoLine({ video }: { video: VideoSummary }) {
   if (video.status === "ready") {
     return <p class="facts">{new Date(video.created_at).toLocaleDateString(undefined, { dateStyle: "medium" })}</p>;
   }
+  if (video.is_recording) return <p class="facts">Being recorded</p>;
   return <ProgressBar label={`${video.title} is being made`} share={video.progress} />;
 }

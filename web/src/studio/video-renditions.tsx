@@ -7,6 +7,8 @@ interface VideoRenditionsProps {
   renditions: readonly VideoRenditionFacts[];
   /** Files that are there. */
   downloads: readonly VideoDownload[];
+  /** They come out of a broadcast: nothing is made, and nothing can be made again. */
+  isRecorded: boolean;
   onRetry: (renditionId: string) => void;
   onDownload: (renditionId: string) => void;
 }
@@ -14,7 +16,7 @@ interface VideoRenditionsProps {
 const KINDS = { video: "—", audio: "Sound", text: "Subtitles" } as const;
 
 /** What viewers can choose from, and how far each is. */
-export function VideoRenditions({ renditions, downloads, onRetry, onDownload }: VideoRenditionsProps) {
+export function VideoRenditions({ renditions, downloads, isRecorded, onRetry, onDownload }: VideoRenditionsProps) {
   if (renditions.length === 0) return null;
   return (
     <section class="panel">
@@ -38,7 +40,7 @@ export function VideoRenditions({ renditions, downloads, onRetry, onDownload }: 
               <td data-label="Codec">{rendition.codec ? codecText(rendition.codec) : "—"}</td>
               <td data-label="Format">{formatText(rendition) || KINDS[rendition.kind]}</td>
               <td data-label="State">
-                <RenditionState rendition={rendition} onRetry={onRetry} />
+                <RenditionState rendition={rendition} isRecorded={isRecorded} onRetry={onRetry} />
                 {rendition.status === "ready" && rendition.kind !== "text" && (
                   <Download
                     download={downloads.find((each) => each.rendition === rendition.id)}
@@ -75,9 +77,16 @@ function Download({ download, onRequest }: { download: VideoDownload | undefined
   );
 }
 
-function RenditionState({ rendition, onRetry }: { rendition: VideoRenditionFacts; onRetry: (id: string) => void }) {
+interface RenditionStateProps {
+  rendition: VideoRenditionFacts;
+  isRecorded: boolean;
+  onRetry: (id: string) => void;
+}
+
+function RenditionState({ rendition, isRecorded, onRetry }: RenditionStateProps) {
   const { id, status, progress, speed, error } = rendition;
   if (status === "ready") return <span class="done">Ready</span>;
+  if (isRecorded) return <span>{error ?? "Being recorded"}</span>;
   if (status === "errored") {
     return (
       <span class="failed">

@@ -52,6 +52,7 @@ export function VideoView({ videoId }: { videoId: string }) {
               <Making video={video} onCancel={() => attempt(() => api.cancelVideo(videoId))} />
               <VideoVitals video={video} />
               <VideoRenditions
+                isRecorded={video.recording !== null}
                 renditions={video.renditions}
                 downloads={video.downloads}
                 onRetry={(rendition) => attempt(() => api.retryRendition(videoId, rendition))}
@@ -153,6 +154,7 @@ function VideoPreview({ video }: { video: VideoDetails }) {
 /** Why there is no video, or how far it is. */
 function Making({ video, onCancel }: { video: VideoDetails; onCancel: () => void }) {
   if (video.error) return <Problem text={asSentence(video.error.message)} />;
+  if (video.recording) return <RecordingNote video={video} />;
   if (video.status === "ready") return null;
   const left = video.remaining_ms === null ? "" : ` · ${spanText(video.remaining_ms)} left`;
   return (
@@ -171,13 +173,28 @@ function Making({ video, onCancel }: { video: VideoDetails; onCancel: () => void
   );
 }
 
+/** That it goes on, and what is missing of it. */
+function RecordingNote({ video: { status, recording } }: { video: VideoDetails }) {
+  const lostMs = (recording?.gaps ?? []).reduce((sum, gap) => sum + gap.duration_ms, 0);
+  if (status === "ready" && lostMs === 0) return null;
+  return (
+    <section class="panel making">
+      {status !== "ready" && <b>It is being recorded, and can be watched from its start</b>}
+      {lostMs > 0 && <p>{spanText(lostMs)} of the broadcast could not be stored, and are missing.</p>}
+    </section>
+  );
+}
+
 function VideoVitals({ video }: { video: VideoDetails }) {
   const made =
     video.ready_at === null ? "—" : spanText(Math.max(0, Date.parse(video.ready_at) - Date.parse(video.created_at)));
   const vitals = [
     ["Length", video.duration_ms === null ? "—" : lengthText(video.duration_ms)],
     ["Original", video.source ? bytesText(video.source.size_bytes) : "Recording"],
-    ["Uploaded", new Date(video.created_at).toLocaleDateString(undefined, { dateStyle: "medium" })],
+    [
+      video.recording ? "On air" : "Uploaded",
+      new Date(video.recording?.started_at ?? video.created_at).toLocaleDateString(undefined, { dateStyle: "medium" }),
+    ],
     ["Made in", made],
   ] as const;
   return (
