@@ -82,6 +82,12 @@ test("a film is uploaded, watched, renamed and deleted", async () => {
   await untilPlayed(watch, 6.2);
   assert.equal(await player.evaluate((video: MediaElement) => Math.round(video.duration)), 8);
 
+  const saved = page.waitForEvent("download");
+  const row = page.getByRole("row", { name: /240p/ });
+  await row.getByRole("button", { name: "Make a file" }).click();
+  await row.getByRole("link", { name: "Download" }).click();
+  assert.match((await saved).suggestedFilename(), /^my.holiday.*\.mp4$/);
+
   await page.getByRole("button", { name: "Edit" }).click();
   await page.getByLabel("Title").fill("By the sea");
   await page.getByRole("button", { name: "Save" }).click();
@@ -134,6 +140,14 @@ test("a file that is no film is refused in a sentence", async () => {
   assert.match((await refused.textContent()) ?? "", /The file is of no kind that is known/);
   await page.getByRole("button", { name: "Stop uploading notes.mp4" }).click();
   await refused.waitFor({ state: "detached" });
+});
+
+test("a film that the server may not fetch is refused in a sentence", async () => {
+  const { page } = await openVideos();
+  await page.getByRole("button", { name: "From a URL" }).click();
+  await page.getByLabel("Address of the file").fill(`${server.httpUrl}/film.mp4`);
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByRole("dialog").locator(".problem").getByText(/\.$/).waitFor();
 });
 
 /** Chromium writes every answer of 4xx to the console: no session yet, no stream of this id. */

@@ -31,11 +31,12 @@ export function jobRoutes(app: FastifyInstance, dependencies: ApiDependencies): 
       },
     },
     async (request, reply) => {
-      const { limit, cursor, state } = request.query;
+      const { limit, cursor, state, kind } = request.query;
       const page = await jobs.list({
         limit,
         ...(cursor !== undefined && { cursor }),
         ...(state !== undefined && { state }),
+        ...(kind !== undefined && { kind }),
       });
       if (page.nextCursor !== undefined) linkNext(reply, PREFIX, { ...request.query, cursor: page.nextCursor });
       return {

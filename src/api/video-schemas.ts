@@ -199,6 +199,7 @@ export const jobListQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(50),
   cursor: z.string().min(1).max(512).optional(),
   state: z.enum(JOB_STATES).optional(),
+  kind: z.string().max(64).optional().describe("What the jobs do: video.import, for instance"),
 });
 
 export const jobParamsSchema = z.object({ id: z.string().max(128).describe("job_id") });

@@ -1,6 +1,8 @@
 import type {
   CreatedStream,
   CreateStream,
+  ImportStarted,
+  JobPage,
   KeyGrant,
   Playback,
   RequestedDownload,
@@ -80,6 +82,10 @@ export const api = {
   cancelVideo: (id: string) => call<VideoDetails>(`${videoPath(id)}/cancel`, { method: "POST" }),
   retryRendition: (id: string, rendition: string) =>
     call<VideoDetails>(`${videoPath(id)}/renditions/${encodeURIComponent(rendition)}/retry`, { method: "POST" }),
+  importVideo: (url: string, title: string) =>
+    call<ImportStarted>("/api/v1/videos/import", { method: "POST", body: { url, ...(title !== "" && { title }) } }),
+  imports: (signal?: AbortSignal) => call<JobPage>("/api/v1/jobs?kind=video.import&limit=20", { signal }),
+  cancelJob: (id: string) => call<unknown>(`/api/v1/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   requestDownload: (id: string, rendition: string) =>
     call<RequestedDownload>(`${videoPath(id)}/downloads`, { method: "POST", body: { rendition } }),
   videoPlayback: (id: string, signal?: AbortSignal) => call<VideoPlayback>(`${videoPath(id)}/playback`, { signal }),

@@ -61,7 +61,7 @@ function Download({ download, onRequest }: { download: VideoDownload | undefined
   const [isRequested, setRequested] = useState(false);
   if (download) {
     return (
-      <a class="button quiet" href={download.url} download>
+      <a class="button quiet" href={download.url} download="">
         Download
       </a>
     );

@@ -8,6 +8,9 @@ import { usePoll } from "../ui/poll.ts";
 import { Problem } from "../ui/problem.tsx";
 import { DeleteVideoDialog } from "./delete-video-dialog.tsx";
 import { DropZone } from "./drop-zone.tsx";
+import { ImportDialog } from "./import-dialog.tsx";
+import { ImportList } from "./import-list.tsx";
+import { useImports } from "./imports.ts";
 import { useSessionLoss } from "./session-loss.ts";
 import { POLL_MS } from "./streams-view.tsx";
 import { UnfinishedUploads } from "./unfinished-uploads.tsx";
@@ -21,6 +24,8 @@ export function VideosView() {
   const load = useCallback((signal: AbortSignal) => allVideos(signal), []);
   const { value: videos, problem, refresh } = usePoll(load, POLL_MS);
   const { uploads, sentCount, queue } = useUploads();
+  const { imports, follow, remove } = useImports();
+  const [isImporting, setImporting] = useState(false);
   const [deleting, setDeleting] = useState<VideoSummary>();
   useSessionLoss(problem);
   useEffect(() => {
@@ -40,6 +45,9 @@ export function VideosView() {
           {videos && !isEmpty && <p class="subtitle">{countText(videos.length, "video", "videos")}</p>}
         </div>
         <div class="actions">
+          <button type="button" class="button" onClick={() => setImporting(true)}>
+            <Icon name="open" /> From a URL
+          </button>
           <UploadButton onFiles={add} />
         </div>
       </div>
@@ -51,7 +59,8 @@ export function VideosView() {
         onResume={(id) => queue.resume(id)}
         onRemove={(id) => queue.remove(id)}
       />
-      {isEmpty && uploads.length === 0 && <NoVideos />}
+      <ImportList imports={imports} remove={remove} />
+      {isEmpty && uploads.length === 0 && imports.length === 0 && <NoVideos />}
       {videos && !isEmpty && (
         <ul class="cards">
           {videos.map((video) => (
@@ -60,6 +69,15 @@ export function VideosView() {
             </li>
           ))}
         </ul>
+      )}
+      {isImporting && (
+        <ImportDialog
+          onClose={() => setImporting(false)}
+          onStarted={(jobId, url) => {
+            setImporting(false);
+            follow(jobId, url);
+          }}
+        />
       )}
       {deleting && <DeleteVideoDialog video={deleting} onClose={close} onDeleted={close} />}
     </DropZone>
