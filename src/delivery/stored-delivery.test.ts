@@ -138,3 +138,14 @@ test("says what is not there, and what cannot be played yet", PATIENT, async () 
   become(undefined);
   assert.equal(JSON.parse((await ask(`/videos/${videoId}/master.m3u8`)).body).code, "VIDEO_NOT_FOUND");
 });
+
+test("finds a file that was made a moment ago, though the video was final before", PATIENT, async () => {
+  become({ ...whole, revision: 16 });
+  const path = `/videos/${videoId}/poster.jpg`;
+  assert.equal((await ask(path)).status, 404);
+  await store.put("posters/1", Buffer.from("picture"));
+  const poster = { key: "posters/1", contentType: "image/jpeg", sizeBytes: 7 };
+  video = { ...whole, revision: 17, files: new Map([["poster.jpg", poster]]) };
+  const { status, body } = await ask(path);
+  assert.deepEqual([status, body], [200, "picture"]);
+});

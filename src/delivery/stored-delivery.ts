@@ -102,7 +102,7 @@ export class StoredDelivery {
     const count = (answer: Answer) => {
       if (answer) this.#metrics.served(kind, answer.status, answer.bodyBytes);
     };
-    const found = this.#shelf.find(route.videoId);
+    const found = this.#find(route);
     const answer =
       found instanceof Promise
         ? found.then((shown) => this.#answer(req, res, route, shown))
@@ -115,6 +115,12 @@ export class StoredDelivery {
       this.#report({ videoId: route.videoId, kind, err: error }, "a request for a stored video failed");
       count(answerFault(req, res, error));
     });
+  }
+
+  #find(route: StoredRoute): ShownVideo | Promise<ShownVideo | undefined> {
+    const found = this.#shelf.find(route.videoId);
+    const isKnown = found instanceof Promise || !lacks(found, route);
+    return isKnown ? found : this.#shelf.findNewest(route.videoId);
   }
 
   /** Once a second at most: when a store is gone, every request fails. */
@@ -195,6 +201,15 @@ export class StoredDelivery {
     }
     this.#metrics.served("preflight", isPreflight ? 204 : 405, 0);
   }
+}
+
+/** Whether a file is asked for that is not known of the video. */
+function lacks({ video, presentation }: ShownVideo, route: StoredRoute): boolean {
+  if (route.kind === "file") return !video.files.has(route.name);
+  if (route.kind !== "object") return false;
+  const { renditionId, name } = route;
+  const isRendition = presentation.track(renditionId) !== undefined || video.texts.some(({ id }) => id === renditionId);
+  return !isRendition && !video.files.has(`${renditionId}/${name}`);
 }
 
 function textOf(shown: ShownVideo, route: Exclude<StoredRoute, { kind: "object" | "file" }>) {

@@ -67,6 +67,11 @@ export class VideoShelf {
     return place.shown;
   }
 
+  /** The same, looked up now: for who asks for what is not known of it, and may have been made a moment ago. */
+  findNewest(videoId: VideoId): Promise<ShownVideo | undefined> {
+    return this.#lookUp(videoId, this.#places.get(videoId));
+  }
+
   #isFresh({ shown, checkedAtMs }: Place): boolean {
     const { finalFreshMs, growingFreshMs } = this.#limits;
     const ageMs = this.#options.clock.monotonicMs() - checkedAtMs;
