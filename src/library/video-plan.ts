@@ -117,7 +117,6 @@ export const videoPlanSchema = z.strictObject({
 
 export type VideoPlan = z.output<typeof videoPlanSchema>;
 export type RenditionSpec = z.output<typeof renditionSpecSchema>;
-export type VideoCopySpec = z.output<typeof videoCopy>;
 export type VideoEncodeSpec = z.output<typeof videoEncode>;
 export type AudioEncodeSpec = z.output<typeof audioEncode>;
 export type AudioCopySpec = z.output<typeof audioCopy>;

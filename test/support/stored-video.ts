@@ -8,7 +8,7 @@ import { encodeSource } from "./encoded-source.ts";
 type Told = Pick<StoredRendition, "id" | "origin"> &
   Partial<Pick<StoredRendition, "audioRenditionId" | "language" | "label">>;
 
-export const EPOCH = "e1";
+const EPOCH = "e1";
 
 /** What ffmpeg makes of `line` (inputs and encoder options, one track), cut as the workers cut it and put into `store`. */
 export async function storeRendition(

@@ -8,7 +8,7 @@ export interface Moment {
 }
 
 /** A preview is no longer. */
-export const LONGEST_PREVIEW_MS = 30_000;
+const LONGEST_PREVIEW_MS = 30_000;
 const MOMENT_COUNT = 6;
 const MOMENT_MS = LONGEST_PREVIEW_MS / MOMENT_COUNT;
 

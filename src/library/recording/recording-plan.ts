@@ -28,4 +28,3 @@ export const recordingPlanSchema = z.strictObject({
 });
 
 export type RecordingPlan = z.output<typeof recordingPlanSchema>;
-export type RecordingGap = RecordingPlan["gaps"][number];
