@@ -70,7 +70,8 @@ function filterGraph({ source, video, picture, rungs, range }: VideoChunkPlan, w
   return [
     `[0:${video.index}]${timeFilters(picture, source.zeroTicks).join(",")},${split(branches)}`,
     ...(witnesses.before ? [`[b]trim=end_pts=${start},${WITNESS_PICTURE}[before]`] : []),
-    ...(witnesses.after ? [`[a]trim=start_pts=${end},${WITNESS_PICTURE}[after]`] : []),
+    // Its own end: `-frames` would leave the branch open, and all of the film would be decoded for it.
+    ...(witnesses.after ? [`[a]trim=start_pts=${end},trim=end_frame=1,${WITNESS_PICTURE}[after]`] : []),
     `[frames]${[cut, ...conversion].join(",")},${split(rungs.map((_, index) => `s${index}`))}`,
     ...rungs.map((rung, index) => {
       const filters = rungFilters(rung, video, colour, conversion.length > 0);
