@@ -1,6 +1,6 @@
 import { ENCODER_NAMES } from "../encode/encoder-arguments.ts";
 import { DEFAULT_LADDER, QUALITY_NAMES } from "../encode/ladder.ts";
-import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../library/source-limits.ts";
+import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../library/probe/source-limits.ts";
 import { LOG_LEVELS } from "../observe/log.ts";
 import {
   bitrateBps,

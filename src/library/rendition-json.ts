@@ -3,7 +3,7 @@ import type { VideoChunkRecord, VideoRenditionRecord } from "../catalog/video-re
 import type { JsonObject } from "../core/json.ts";
 import type { StoredOpening, StoredRendition, StoredSegment } from "../packaging/stored-rendition.ts";
 import type { RenditionInit } from "./make/contract.ts";
-import { type StoredSpec, storedSpecSchema } from "./video-plan.ts";
+import { type StoredSpec, storedSpecSchema } from "./plan/video-plan.ts";
 
 const count = z.int().min(0);
 const size = z.int().positive();

@@ -1,9 +1,9 @@
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import { newEpoch } from "../core/ids.ts";
-import { encodedInstead } from "./audio-plan.ts";
-import type { PlanOptions } from "./plan-options.ts";
-import { planVideo } from "./planner.ts";
-import type { VideoEncodeSpec, VideoPlan } from "./video-plan.ts";
+import { encodedInstead } from "./plan/audio-plan.ts";
+import type { PlanOptions } from "./plan/plan-options.ts";
+import { planVideo } from "./plan/planner.ts";
+import type { VideoEncodeSpec, VideoPlan } from "./plan/video-plan.ts";
 import { newRendition } from "./video-preparation.ts";
 import { type PlannedRendition, soundBeside, type VideoState } from "./video-records.ts";
 

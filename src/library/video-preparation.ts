@@ -1,13 +1,13 @@
 import type { NewRendition, VideoRepository } from "../catalog/video-repository.ts";
 import { newEpoch, type VideoId } from "../core/ids.ts";
-import type { FfprobeOptions } from "./ffprobe.ts";
 import type { MakeSource, MakeTools, SourceAccess } from "./make/contract.ts";
 import { findPresentationZero } from "./make/presentation-zero.ts";
-import type { PlanOptions } from "./plan-options.ts";
-import { planVideo } from "./planner.ts";
-import { checkLimits, type SourceLimits } from "./source-limits.ts";
-import { mainVideo, type SourceMedia } from "./source-media.ts";
-import type { RenditionSpec } from "./video-plan.ts";
+import type { PlanOptions } from "./plan/plan-options.ts";
+import { planVideo } from "./plan/planner.ts";
+import type { RenditionSpec } from "./plan/video-plan.ts";
+import type { FfprobeOptions } from "./probe/ffprobe.ts";
+import { checkLimits, type SourceLimits } from "./probe/source-limits.ts";
+import { mainVideo, type SourceMedia } from "./probe/source-media.ts";
 import { probeObject, withSource } from "./video-source.ts";
 
 export interface VideoPreparationOptions {

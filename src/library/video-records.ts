@@ -1,14 +1,14 @@
 import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { CommittedChunk } from "../catalog/video-repository.ts";
-import { type RecordingPlan, recordingPlanSchema } from "./recording/recording-plan.ts";
-import { type SourceMedia, sourceMediaSchema } from "./source-media.ts";
 import {
   type StoredSpec,
   storedSpecSchema,
   type VideoEncodeSpec,
   type VideoPlan,
   videoPlanSchema,
-} from "./video-plan.ts";
+} from "./plan/video-plan.ts";
+import { type SourceMedia, sourceMediaSchema } from "./probe/source-media.ts";
+import { type RecordingPlan, recordingPlanSchema } from "./recording/recording-plan.ts";
 
 /** A rendition with what is to be made of it, or what it is a recording of. */
 export interface PlannedRendition {

@@ -1,12 +1,12 @@
 import type { VideoRecord } from "../catalog/video-record.ts";
 import { DomainError } from "../core/errors.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import type { RandomAccess } from "./container-extent.ts";
-import type { FfprobeOptions } from "./ffprobe.ts";
 import type { MakeTools, SourceAccess, TimedSource } from "./make/contract.ts";
 import { openSourceAccess } from "./make/source-access.ts";
-import { probeSource } from "./probe.ts";
-import type { SourceMedia } from "./source-media.ts";
+import type { RandomAccess } from "./probe/container-extent.ts";
+import type { FfprobeOptions } from "./probe/ffprobe.ts";
+import { probeSource } from "./probe/probe.ts";
+import type { SourceMedia } from "./probe/source-media.ts";
 import type { VideoState } from "./video-records.ts";
 
 /** Opens the original under `key` for `use`, and closes it. Throws NOT_FOUND when the store has none. */

@@ -11,10 +11,10 @@ import type { MadeChunk, MakeProgress, MakeTools, RepackageOutcome, SegmentRule 
 import { repackage } from "./make/repackage.ts";
 import { makeText } from "./make/text.ts";
 import { makeVideoChunk } from "./make/video-chunk.ts";
+import { type ChunkRange, chunkRange, type RenditionSpec } from "./plan/video-plan.ts";
 import { readSegments } from "./rendition-json.ts";
 import { encodeSoundInstead, fallBackToEncoding } from "./video-fallback.ts";
 import { type JobTarget, VIDEO_JOB_DATA, type VideoJobData, type VideoJobKind } from "./video-jobs.ts";
-import { type ChunkRange, chunkRange, type RenditionSpec } from "./video-plan.ts";
 import { prepareVideo, type VideoPreparationOptions } from "./video-preparation.ts";
 import { isUnsettled, type PlannedRendition, type VideoState, videoCopyOf } from "./video-records.ts";
 import type { VideoRoad } from "./video-road.ts";

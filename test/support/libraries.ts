@@ -13,7 +13,7 @@ import { findProgram } from "../../src/encode/ffmpeg/probe.ts";
 import { EmbeddedJobQueue } from "../../src/jobs/embedded/embedded-job-queue.ts";
 import type { JobHandler, JobWorker } from "../../src/jobs/job-queue.ts";
 import { Library, type LibraryOptions, type TakenVideo } from "../../src/library/library.ts";
-import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../../src/library/source-limits.ts";
+import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../../src/library/probe/source-limits.ts";
 import { FileObjectStore } from "../../src/storage/files/file-object-store.ts";
 
 /** Segments and chunks of a test are short, so that few seconds of film make several. */

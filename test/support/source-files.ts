@@ -9,8 +9,8 @@ import { silentLogger } from "../../src/core/logger.ts";
 import { findProgram } from "../../src/encode/ffmpeg/probe.ts";
 import type { MadeChunk, MakeTools, TimedSource } from "../../src/library/make/contract.ts";
 import { findPresentationZero } from "../../src/library/make/presentation-zero.ts";
-import { probeSource } from "../../src/library/probe.ts";
-import { mainVideo, type SourceMedia } from "../../src/library/source-media.ts";
+import { probeSource } from "../../src/library/probe/probe.ts";
+import { mainVideo, type SourceMedia } from "../../src/library/probe/source-media.ts";
 import { MemoryObjectStore } from "../../src/storage/memory/memory-object-store.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 

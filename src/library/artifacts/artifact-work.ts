@@ -5,7 +5,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Job, JobAttempt, JobHandler } from "../../jobs/job-queue.ts";
 import type { StoredRendition } from "../../packaging/stored-rendition.ts";
 import type { MakeTools } from "../make/contract.ts";
-import { mainVideo } from "../source-media.ts";
+import { mainVideo } from "../probe/source-media.ts";
 import { VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "../video-jobs.ts";
 import type { PlannedRendition, VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";

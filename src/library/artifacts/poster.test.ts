@@ -12,7 +12,7 @@ import {
   writeSource,
 } from "../../../test/support/source-files.ts";
 import { openSourceAccess } from "../make/source-access.ts";
-import { mainVideo } from "../source-media.ts";
+import { mainVideo } from "../probe/source-media.ts";
 import { makePoster } from "./poster.ts";
 
 const directory = await sourceDirectory();

@@ -12,7 +12,7 @@ import {
   sourceDirectory,
   writeSource,
 } from "../../../test/support/source-files.ts";
-import type { AudioEncodeSpec } from "../video-plan.ts";
+import type { AudioEncodeSpec } from "../plan/video-plan.ts";
 import { makeAudio } from "./audio.ts";
 import type { AudioOutcome, MadeChunk } from "./contract.ts";
 import { repackage } from "./repackage.ts";

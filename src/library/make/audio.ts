@@ -1,6 +1,6 @@
 import { DomainError } from "../../core/errors.ts";
 import { VIDEO_TIMESCALE } from "../../media/timebase.ts";
-import type { AudioEncodeSpec } from "../video-plan.ts";
+import type { AudioEncodeSpec } from "../plan/video-plan.ts";
 import { cmafPipeArguments, readCmafPipe } from "./cmaf-pipe.ts";
 import type { AudioOutcome, MakeAudio } from "./contract.ts";
 import { type OutputReader, runFfmpeg } from "./ffmpeg-run.ts";

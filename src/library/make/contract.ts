@@ -5,9 +5,9 @@ import type { MediaFormat } from "../../media/format.ts";
 import type { Ticks } from "../../media/timebase.ts";
 import type { StoredSegment } from "../../packaging/stored-rendition.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
-import type { SourceInput } from "../source-input.ts";
-import type { Container, SourceAudio, SourceText, SourceVideo } from "../source-media.ts";
-import type { AudioEncodeSpec, ChunkRange, PictureTreatment, VideoEncodeSpec } from "../video-plan.ts";
+import type { AudioEncodeSpec, ChunkRange, PictureTreatment, VideoEncodeSpec } from "../plan/video-plan.ts";
+import type { SourceInput } from "../probe/source-input.ts";
+import type { Container, SourceAudio, SourceText, SourceVideo } from "../probe/source-media.ts";
 
 /** What every making works with. */
 export interface MakeTools {

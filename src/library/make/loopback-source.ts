@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { ObjectInfo, ObjectStore } from "../../storage/object-store.ts";
-import type { SourceInput } from "../source-input.ts";
+import type { SourceInput } from "../probe/source-input.ts";
 import type { SourceAccess } from "./contract.ts";
 
 export interface LoopbackSourceOptions {

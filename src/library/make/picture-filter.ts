@@ -1,6 +1,6 @@
 import { VIDEO_TIMESCALE } from "../../media/timebase.ts";
-import type { SourceVideo } from "../source-media.ts";
-import type { PictureTreatment } from "../video-plan.ts";
+import type { PictureTreatment } from "../plan/video-plan.ts";
+import type { SourceVideo } from "../probe/source-media.ts";
 
 /** What pictures say of their colours, in ffmpeg's words. */
 export interface PictureColour {

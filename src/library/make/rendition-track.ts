@@ -4,7 +4,7 @@ import { avcNalLengthSize, bringsOtherSps, isH264KeyFrame } from "../../media/co
 import type { MediaFormat } from "../../media/format.ts";
 import { rescale, type Ticks, ticksToMs, VIDEO_TIMESCALE } from "../../media/timebase.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
-import { chunkIndexAt } from "../video-plan.ts";
+import { chunkIndexAt } from "../plan/video-plan.ts";
 import { AudioClock } from "./audio-clock.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import type { MakeTarget, OnChunk, RenditionInit, SegmentGrid } from "./contract.ts";

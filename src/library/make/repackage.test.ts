@@ -11,7 +11,7 @@ import {
   sourceDirectory,
   writeSource,
 } from "../../../test/support/source-files.ts";
-import type { SourceMedia } from "../source-media.ts";
+import type { SourceMedia } from "../probe/source-media.ts";
 import type { MadeChunk, RepackageOutcome, RepackageRequest } from "./contract.ts";
 import { repackage } from "./repackage.ts";
 

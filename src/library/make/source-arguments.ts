@@ -1,5 +1,5 @@
 import { type Ticks, VIDEO_TIMESCALE } from "../../media/timebase.ts";
-import { DEMUXERS } from "../container.ts";
+import { DEMUXERS } from "../probe/container.ts";
 import type { MakeSource } from "./contract.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { msToTicks, type Ticks, ticksToMs, VIDEO_TIMESCALE } from "../../media/timebase.ts";
-import type { SourceVideo } from "../source-media.ts";
-import type { ChunkRange, PictureTreatment, VideoEncodeSpec } from "../video-plan.ts";
+import type { ChunkRange, PictureTreatment, VideoEncodeSpec } from "../plan/video-plan.ts";
+import type { SourceVideo } from "../probe/source-media.ts";
 import { cmafPipeArguments } from "./cmaf-pipe.ts";
 import type { MakeSource, SegmentRule } from "./contract.ts";
 import { colourFilters, outputColour, rungFilters, timeFilters } from "./picture-filter.ts";

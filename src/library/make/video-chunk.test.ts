@@ -16,8 +16,8 @@ import {
 } from "../../../test/support/source-files.ts";
 import { CmafReader } from "../../media/cmaf/reader.ts";
 import { avcNalLengthSize, isH264KeyFrame } from "../../media/codecs/h264.ts";
-import { mainVideo } from "../source-media.ts";
-import { chunkRange, type PictureTreatment, type VideoEncodeSpec } from "../video-plan.ts";
+import { chunkRange, type PictureTreatment, type VideoEncodeSpec } from "../plan/video-plan.ts";
+import { mainVideo } from "../probe/source-media.ts";
 import type { MadeChunk, MakeTools, SegmentRule } from "./contract.ts";
 import { makeVideoChunk } from "./video-chunk.ts";
 

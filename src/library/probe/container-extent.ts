@@ -1,5 +1,5 @@
-import { DomainError, MalformedInput } from "../core/errors.ts";
-import { ByteReader } from "../media/byte-reader.ts";
+import { DomainError, MalformedInput } from "../../core/errors.ts";
+import { ByteReader } from "../../media/byte-reader.ts";
 import { readEbmlId, readEbmlSize } from "./container.ts";
 import type { Container } from "./source-media.ts";
 

@@ -1,8 +1,8 @@
-import { NAMED_QUALITIES } from "../encode/ladder.ts";
+import { NAMED_QUALITIES } from "../../encode/ladder.ts";
+import { mainVideo, type SourceMedia, type SourceVideo } from "../probe/source-media.ts";
 import { planAudio } from "./audio-plan.ts";
 import { leadTicksOf, type PicturePlan, planPicture } from "./picture-plan.ts";
 import type { PlanOptions } from "./plan-options.ts";
-import { mainVideo, type SourceMedia, type SourceVideo } from "./source-media.ts";
 import { planTexts } from "./text-plan.ts";
 import type { RenditionSpec, VideoPlan } from "./video-plan.ts";
 

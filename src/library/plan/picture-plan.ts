@@ -1,7 +1,13 @@
-import { type LadderPicture, type LadderRung, NAMED_QUALITIES, planLadder, QUALITY_NAMES } from "../encode/ladder.ts";
-import { VIDEO_TIMESCALE } from "../media/timebase.ts";
+import {
+  type LadderPicture,
+  type LadderRung,
+  NAMED_QUALITIES,
+  planLadder,
+  QUALITY_NAMES,
+} from "../../encode/ladder.ts";
+import { VIDEO_TIMESCALE } from "../../media/timebase.ts";
+import type { SourceMedia, SourceVideo } from "../probe/source-media.ts";
 import type { PlanOptions } from "./plan-options.ts";
-import type { SourceMedia, SourceVideo } from "./source-media.ts";
 import type { PictureTreatment, VideoEncodeSpec } from "./video-plan.ts";
 
 /** One rung with the rate of the sound that fits it. */

@@ -1,5 +1,5 @@
-import { DomainError } from "../core/errors.ts";
-import type { ProbeReport, StreamReport } from "./probe.ts";
+import { DomainError } from "../../core/errors.ts";
+import type { ProbeReport, StreamReport } from "./probe-report.ts";
 import type { Container, SourceAudio, SourceMedia, SourceText, SourceVideo } from "./source-media.ts";
 
 export interface DescribedProbe {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { DEFAULT_AUDIO_CODECS } from "../probe/source-limits.ts";
+import type { SourceAudio, SourceMedia, SourceText, SourceVideo } from "../probe/source-media.ts";
 import type { PlanOptions } from "./plan-options.ts";
 import { planVideo } from "./planner.ts";
-import { DEFAULT_AUDIO_CODECS } from "./source-limits.ts";
-import type { SourceAudio, SourceMedia, SourceText, SourceVideo } from "./source-media.ts";
 import { chunkRange, type VideoPlan, videoPlanSchema } from "./video-plan.ts";
 
 const OPTIONS: PlanOptions = {

@@ -1,6 +1,6 @@
+import type { SourceAudio, SourceMedia } from "../probe/source-media.ts";
+import { labelTracks } from "../probe/track-label.ts";
 import type { PlanOptions } from "./plan-options.ts";
-import type { SourceAudio, SourceMedia } from "./source-media.ts";
-import { labelTracks } from "./track-label.ts";
 import type { AudioCopySpec, AudioEncodeSpec, AudioSpec } from "./video-plan.ts";
 
 export interface AudioPlan {

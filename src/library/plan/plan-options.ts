@@ -1,4 +1,4 @@
-import type { QualityName } from "../encode/ladder.ts";
+import type { QualityName } from "../../encode/ladder.ts";
 
 /** What was asked for, and what is taken and how it is cut by the settings. */
 export interface PlanOptions {

@@ -1,4 +1,4 @@
-import { DomainError } from "../core/errors.ts";
+import { DomainError } from "../../core/errors.ts";
 import { mainVideo, type SourceMedia } from "./source-media.ts";
 
 /** What is in files that people have, and ffmpeg decodes well. */

@@ -1,5 +1,5 @@
-import type { SourceText } from "./source-media.ts";
-import { labelTracks } from "./track-label.ts";
+import type { SourceText } from "../probe/source-media.ts";
+import { labelTracks } from "../probe/track-label.ts";
 import type { TextSpec } from "./video-plan.ts";
 
 const MOST_TEXTS = 32;

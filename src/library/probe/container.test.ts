@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DomainError } from "../core/errors.ts";
+import { DomainError } from "../../core/errors.ts";
 import { SNIFFED_BYTES, sniffContainer } from "./container.ts";
 import { readExtent } from "./container-extent.ts";
 import { CONTAINERS } from "./source-media.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../core/clock.ts";
-import { DomainError } from "../core/errors.ts";
-import { FfmpegProcess, type FfmpegProgram } from "../encode/ffmpeg/process.ts";
+import type { Clock } from "../../core/clock.ts";
+import { DomainError } from "../../core/errors.ts";
+import { FfmpegProcess, type FfmpegProgram } from "../../encode/ffmpeg/process.ts";
 import { DEMUXERS } from "./container.ts";
 import type { SourceInput } from "./source-input.ts";
 import type { Container } from "./source-media.ts";

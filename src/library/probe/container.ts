@@ -1,5 +1,5 @@
-import { DomainError, MalformedInput } from "../core/errors.ts";
-import { ByteReader } from "../media/byte-reader.ts";
+import { DomainError, MalformedInput } from "../../core/errors.ts";
+import { ByteReader } from "../../media/byte-reader.ts";
 import type { Container } from "./source-media.ts";
 
 /** As many of a file's first bytes as `sniffContainer` wants; a shorter file has fewer. */
