@@ -2,7 +2,7 @@ import type { AudioCodec, VideoCodec } from "../../media/format.ts";
 import { audioTrackKey } from "../audio-groups.ts";
 import type { Presentation } from "../presentation.ts";
 import { availabilityTimeOffsetS } from "./latency.ts";
-import type { ListedPeriod } from "./period.ts";
+import type { ListedPeriod } from "./listed-period.ts";
 import { periodLink } from "./period-link.ts";
 import { type ListedRendition, representation } from "./representation.ts";
 import { type Element, element } from "./xml.ts";

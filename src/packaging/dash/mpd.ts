@@ -1,6 +1,7 @@
 import type { Presentation } from "../presentation.ts";
 import { GROWING_DELAY_MS, minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
-import { type ListedPeriod, listedPeriods, periodElement } from "./period.ts";
+import { type ListedPeriod, listedPeriods } from "./listed-period.ts";
+import { periodElement } from "./period.ts";
 import { durationText, instantText } from "./time-text.ts";
 import { type Element, element, renderXml } from "./xml.ts";
 

@@ -1,4 +1,4 @@
-import type { ListedPeriod } from "./period.ts";
+import { type ListedPeriod, periodId } from "./listed-period.ts";
 import type { ListedRendition } from "./representation.ts";
 import { type Element, element } from "./xml.ts";
 
@@ -23,10 +23,6 @@ export function periodLink(members: readonly ListedRendition[], before: ListedPe
     schemeIdUri: isContinuous ? CONTINUITY : CONNECTIVITY,
     value: periodId(before),
   });
-}
-
-export function periodId({ period }: ListedPeriod): string {
-  return `p${period.index}`;
 }
 
 function meets({ then, now }: { readonly then: ListedRendition; readonly now: ListedRendition }): boolean {
