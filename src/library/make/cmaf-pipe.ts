@@ -6,11 +6,12 @@ import type { CmafTrack } from "../../media/cmaf/track.ts";
  * fragments cannot tell those.
  */
 const LEAD_S = 3600;
-/** In one fragment, which is one frame. */
-const MOST_FRAME_BYTES = 64 * 1024 * 1024;
+/** So much goes into one fragment, and a frame at least. One for each frame would cost the reader three times as much work. */
+const FRAGMENT_US = 500_000;
+const MOST_FRAGMENT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Output as fragmented MP4, one fragment per frame, on pipe `number`; to be read by `readCmafPipe` with the same
+ * Output as fragmented MP4 on pipe `number`; to be read by `readCmafPipe` with the same
  * `shiftS`, whole seconds that keep times positive beyond the lead. `copied`: some codecs tell their configuration only with
  * the first frame; encoders have it at once, and then there is a header even when no frame comes.
  */
@@ -20,7 +21,7 @@ export function cmafPipeArguments(number: number, media: "encoded" | "copied", s
     ...["-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled", "-use_editlist", "0"],
     ...["-output_ts_offset", `${LEAD_S + shiftS}`, "-muxdelay", "0", "-flush_packets", "1"],
     // frag_discont: the first tfdt is true.
-    ...["-movflags", `+${moov}+default_base_moof+frag_every_frame+frag_discont`],
+    ...["-movflags", `+${moov}+default_base_moof+frag_discont`, "-frag_duration", `${FRAGMENT_US}`],
     ...["-f", "mp4", `pipe:${number}`],
   ];
 }
@@ -36,7 +37,7 @@ export interface CmafPipeSink {
  * MalformedInput and what the sink throws.
  */
 export async function readCmafPipe(pieces: AsyncIterable<Uint8Array>, sink: CmafPipeSink, shiftS = 0): Promise<void> {
-  const reader = new CmafReader({ limitBytes: MOST_FRAME_BYTES });
+  const reader = new CmafReader({ limitBytes: MOST_FRAGMENT_BYTES });
   let leadTicks = 0;
   for await (const piece of pieces) {
     for (const event of reader.push(piece)) {
