@@ -5,6 +5,7 @@ import {
   buildWeb,
   installPackages,
   installPrograms,
+  keepCompiledCode,
   prepareNode,
   ROOT,
   runInForeground,
@@ -12,8 +13,8 @@ import {
   TEST_NEEDS,
 } from "./steps.mjs";
 
-// Whole-path tests run encoders and browsers: more at once than cores only makes each of them late.
-const CONCURRENCY = Math.max(1, Math.min(4, availableParallelism()));
+// Half of the time of a whole-path test is the real time of media: two for each core keep all cores busy, more make each late.
+const CONCURRENCY = Math.min(8, 2 * availableParallelism());
 /** For one test; an encoder that starts on a busy machine takes seconds, nothing takes minutes. */
 const TEST_LIMIT_MS = 180_000;
 
@@ -23,6 +24,7 @@ await runSteps(async () => {
   await installPrograms(TEST_NEEDS);
   await buildWeb(node);
   process.chdir(ROOT);
+  keepCompiledCode();
   const [flags, paths] = partition(process.argv.slice(2), (argument) => argument.startsWith("-"));
   const tests =
     paths.length > 0 ? paths.map(asGlob) : ["src/**/*.test.ts", "web/src/**/*.test.ts", "test/**/*.test.ts"];
