@@ -42,7 +42,12 @@ describe("a live stream with a ladder", () => {
   after(() => publisher?.[Symbol.asyncDispose]());
 
   test("breaks no rule of HLS, DASH and HTTP that the conformance checker knows", async () => {
-    const { seen, text, violations } = await runConformance({ masterUrl: stream.hlsUrl, forMs: 15_000 });
+    const { seen, text, violations } = await runConformance({
+      masterUrl: stream.hlsUrl,
+      forMs: 15_000,
+      // How late things come is judged where nothing else runs: `npm run bench -- live conformance`.
+      slackMs: 5_000,
+    });
     assert.equal(violations.report(), "", text);
     assert.equal(seen.renditions, 4);
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what}: ${text}`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -14,11 +14,15 @@ import {
   sourceDirectory,
   writeSource,
 } from "../../../test/support/source-files.ts";
+import { silentLogger } from "../../core/logger.ts";
 import { CmafReader } from "../../media/cmaf/reader.ts";
 import { avcNalLengthSize, isH264KeyFrame } from "../../media/codecs/h264.ts";
+import { MemoryObjectStore } from "../../storage/memory/memory-object-store.ts";
+import type { GetOptions, ObjectBody } from "../../storage/object-store.ts";
 import { chunkRange, type PictureTreatment, type VideoEncodeSpec } from "../plan/video-plan.ts";
 import { mainVideo } from "../probe/source-media.ts";
 import type { MadeChunk, MakeTools, SegmentRule } from "./contract.ts";
+import { openSourceAccess } from "./source-access.ts";
 import { makeVideoChunk } from "./video-chunk.ts";
 
 const directory = await sourceDirectory();
@@ -310,6 +314,50 @@ test("says the same colours in every quality", { timeout: 180_000 }, async () =>
   const formats = (await makeAll(opened)).chunks.flat().flatMap(({ init }) => (init ? [init.format] : []));
   const colour = { primaries: 6, transfer: 6, matrix: 6, isFullRange: false };
   for (const format of formats) assert.deepEqual(format.kind === "video" && format.colour, colour);
+});
+
+/** Counts what is read of it. */
+class CountingStore extends MemoryObjectStore {
+  readBytes = 0;
+
+  override async get(key: string, options?: GetOptions): Promise<ObjectBody | undefined> {
+    const object = await super.get(key, options);
+    return object && { ...object, cancel: () => object.cancel(), body: this.#count(object.body) };
+  }
+
+  async *#count(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of body) {
+      this.readBytes += piece.length;
+      yield piece;
+    }
+  }
+}
+
+// Sockets and demuxer read ahead, some megabytes: the film is longer than that.
+test("reads no more of the film than the chunk lies in", { timeout: 180_000 }, async (t) => {
+  const noise = "testsrc2=size=640x360:rate=25:duration=24,noise=alls=40:allf=t";
+  const coding = ["-c:v", "mpeg4", "-q:v", "2", "-g", "12"];
+  const opened = await openSource(tools, await writeSource("-f", "lavfi", "-i", noise, ...coding, at("noise.mkv")));
+  const store = new CountingStore();
+  await store.put("film", await readFile(at("noise.mkv")));
+  const video = mainVideo(opened.media);
+  assert.ok(video);
+  for (const index of [0, 1]) {
+    store.readBytes = 0;
+    const access = await openSourceAccess(store, "film", silentLogger);
+    t.after(() => access.close());
+    await makeVideoChunk(tools, {
+      source: { ...opened.source, access },
+      video,
+      picture: UNTREATED,
+      targets: [{ renditionId: "a", keyPrefix: `part/${index}/`, spec: rung("a", 128, 72) }],
+      index,
+      range: chunkRange({ ...TARGETS, chunkCount: 12 }, index),
+      rule: { kind: "every", targetMs: TARGETS.segmentTargetMs },
+      signal: new AbortController().signal,
+    });
+    assert.ok(store.readBytes < opened.media.sizeBytes / 2, `${store.readBytes} of ${opened.media.sizeBytes} bytes`);
+  }
 });
 
 test("ends when it is told to, and leaves nothing in the store", { timeout: 180_000 }, async () => {

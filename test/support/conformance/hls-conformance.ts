@@ -26,7 +26,7 @@ const DATE_ROUNDING_MS = 2;
 
 export interface HlsConformanceOptions {
   readonly violations?: Violations;
-  /** How late a playlist may be observed without blame. */
+  /** How late a playlist may be observed, or its rendition be behind another, without blame. */
   readonly slackMs?: number;
 }
 
@@ -163,7 +163,8 @@ export class HlsConformance {
         `${renditionUri}: reports ${otherUri} at ${report.msn}.${report.part}, it was at ${seen.msn}.${seen.part}`,
       );
     }
-    if (Math.abs(secondsTo(own, here) - secondsTo(own, report)) > limitS) {
+    const slackS = (this.#options.slackMs ?? 0) / 1000;
+    if (Math.abs(secondsTo(own, here) - secondsTo(own, report)) > limitS + slackS) {
       this.violations.add(
         "L13",
         `${renditionUri} is at ${here.msn}.${here.part}, ${otherUri} at ${report.msn}.${report.part}`,

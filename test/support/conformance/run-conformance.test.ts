@@ -8,7 +8,7 @@ import { runConformance } from "./run-conformance.ts";
 describe("runConformance", { concurrency: true }, () => {
   it("finds nothing in a live stream, and looks at all of it", async (t) => {
     const { masterUrl } = await startPacedOrigin(t);
-    const { seen, text, violations } = await runConformance({ masterUrl, untilSegments: 4 });
+    const { seen, text, violations } = await runConformance({ masterUrl, untilSegments: 4, slackMs: 5000 });
     assert.equal(violations.report(), "", text);
     assert.equal(seen.renditions, 2);
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what}: ${text}`);
@@ -17,7 +17,7 @@ describe("runConformance", { concurrency: true }, () => {
   it("finds nothing in a stream without low latency, nor in its end", async (t) => {
     const { masterUrl, end } = await startPacedOrigin(t, { isLowLatency: false });
     const signal = AbortSignal.timeout(10_000);
-    const run = runConformance({ masterUrl, forMs: 10_000, signal });
+    const run = runConformance({ masterUrl, forMs: 10_000, signal, slackMs: 5000 });
     setTimeout(end, 2500);
     const { seen, text, violations } = await run;
     assert.equal(violations.report(), "", text);

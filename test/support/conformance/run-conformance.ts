@@ -54,7 +54,8 @@ const PEAK_TOLERANCE = 1.25;
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
   const { masterUrl, slackMs = DEFAULT_SLACK_MS, mpdUrl = new URL("manifest.mpd", masterUrl).href } = options;
   const violations = new Violations();
-  const hls = new HlsConformance({ violations, slackMs });
+  const givenSlack = options.slackMs === undefined ? {} : { slackMs };
+  const hls = new HlsConformance({ violations, ...givenSlack });
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
   const client = new OriginClient(signal);
@@ -71,7 +72,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
     const iframes = multivariant.iframeVariants.map(
       ({ uri }) => new IframeWatch({ uri, url: new URL(uri, masterUrl).href, client, hls, violations, signal }),
     );
-    const dash = new DashConformance({ violations });
+    const dash = new DashConformance({ violations, ...givenSlack });
     const mpd = mpdUrl === null ? undefined : new MpdWatch({ url: mpdUrl, client, dash, violations, signal });
     const timer = options.forMs === undefined ? undefined : setTimeout(() => stop.abort(), options.forMs);
     const mpdRun = mpd?.run();
