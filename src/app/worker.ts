@@ -8,6 +8,7 @@ import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { makeDataDir } from "./data-dir.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
+import { ENCODE_LANE, JOB_LANES } from "./job-lanes.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openImports } from "./open-imports.ts";
@@ -18,25 +19,10 @@ import type { Config } from "./settings.ts";
 const STORED_ENCODE_NICENESS = 15;
 /** The worker itself, which packages what ffmpeg makes, steps back behind the server. */
 const WORKER_NICENESS = 5;
-/** Kinds of work that keep no processor core busy for long: they run beside the encodes, and never wait for live. */
-const LIGHT_KINDS: readonly string[] = [
-  "video.prepare",
-  "video.repackage",
-  "video.text",
-  "video.poster",
-  "video.pictures",
-  "video.delete",
-];
-const LIGHT_CONCURRENCY = 2;
-/** Sound is made in one go: behind it, the pictures of a long film would stand still. */
-const SOUND_KINDS: readonly string[] = ["video.audio"];
-const SOUND_CONCURRENCY = 1;
-/** They wait for other servers, perhaps for hours. */
-const IMPORT_KINDS: readonly string[] = ["video.import"];
-const IMPORT_CONCURRENCY = 4;
-/** Copying may take minutes, and hold up nobody: one at a time, beside everything else. */
-const COPYING_KINDS: readonly string[] = ["video.download"];
-const COPYING_CONCURRENCY = 1;
+/** Jobs at once in each lane but that of the encodes, whose number is configured. */
+const CONCURRENCY: Readonly<Record<string, number>> = { light: 2, copying: 1, import: 4, sound: 1 };
+/** They need processor cores, which live streams have the first right to. */
+const LANES_BEHIND_LIVE: readonly string[] = ["sound", ENCODE_LANE];
 
 export interface WorkerAppOptions {
   readonly config: Config;
@@ -116,25 +102,14 @@ interface TakeJobsOptions {
 
 /** Takes jobs of all kinds, here, until the queue is closed. */
 export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
-  const isLight = (kind: string) => LIGHT_KINDS.includes(kind);
-  const isSound = (kind: string) => SOUND_KINDS.includes(kind);
-  const isCopying = (kind: string) => COPYING_KINDS.includes(kind);
-  const isImport = (kind: string) => IMPORT_KINDS.includes(kind);
   const accepts = () => !isLiveBehind();
-  jobs.work({ handlers: only(handlers, isLight), concurrency: LIGHT_CONCURRENCY });
-  jobs.work({ handlers: only(handlers, isCopying), concurrency: COPYING_CONCURRENCY });
-  jobs.work({ handlers: only(handlers, isImport), concurrency: IMPORT_CONCURRENCY });
-  jobs.work({ handlers: only(handlers, isSound), concurrency: SOUND_CONCURRENCY, accepts });
-  jobs.work({
-    handlers: only(handlers, (kind) => !isLight(kind) && !isSound(kind) && !isCopying(kind)),
-    concurrency,
-    accepts,
-  });
-}
-
-function only(
-  handlers: Readonly<Record<string, JobHandler>>,
-  accept: (kind: string) => boolean,
-): Readonly<Record<string, JobHandler>> {
-  return Object.fromEntries(Object.entries(handlers).filter(([kind]) => accept(kind)));
+  for (const lane of JOB_LANES.names) {
+    const own = Object.entries(handlers).filter(([kind]) => JOB_LANES.of(kind) === lane);
+    if (own.length === 0) continue;
+    jobs.work({
+      handlers: Object.fromEntries(own),
+      concurrency: CONCURRENCY[lane] ?? concurrency,
+      ...(LANES_BEHIND_LIVE.includes(lane) && { accepts }),
+    });
+  }
 }

@@ -3,11 +3,18 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { DomainError } from "../core/errors.ts";
 import type { JsonObject } from "../core/json.ts";
-import { JOB_STATES, type Job, type JobAttempt, type JobQueue, type JobState } from "./job-queue.ts";
+import {
+  JOB_STATES,
+  type Job,
+  type JobAttempt,
+  type JobQueue,
+  type JobQueueOptions,
+  type JobState,
+} from "./job-queue.ts";
 
 /** A queue of its own, which any number of processes may open. */
 export interface QueuePlace {
-  open(options?: { leaseMs?: number; retention?: { ageMs: number; count: number } }): Promise<JobQueue>;
+  open(options?: Partial<Pick<JobQueueOptions, "leaseMs" | "retention" | "lanes">>): Promise<JobQueue>;
   /** A worker in a process of its own: `echo` gives its pid, `hold` goes on until it is aborted and longer. */
   spawnWorker(options?: { leaseMs?: number; concurrency?: number }): Promise<WorkerProcess>;
   /** The server behind the queue; undefined when there is none. */
@@ -412,6 +419,28 @@ export function testJobQueue(title: string, makePlace: MakePlace): void {
       }
       isBusy = false;
       assert.equal((await untilState(queue, heavy, "completed")).attemptCount, 1);
+    });
+
+    test("does not touch the jobs of one lane when it takes those of another", LIMIT, async (t) => {
+      const lanes = { names: ["light", "heavy"], of: (kind: string) => (kind === "encode" ? "heavy" : "light") };
+      const { queue } = await open(t, { lanes });
+      const kinds = ["encode", "probe", "encode", "clean", "encode", "probe"];
+      const ids: string[] = [];
+      for (const [at, kind] of kinds.entries()) ids.push(await queue.add({ kind, data: {}, priority: at }));
+      const light = { probe: async () => undefined, clean: async () => undefined };
+      queue.work({ handlers: light, concurrency: 1 });
+      for (const [at, jobId] of ids.entries()) if (kinds[at] !== "encode") await untilState(queue, jobId, "completed");
+      const { jobs } = await queue.list({ limit: 10 });
+      assert.deepEqual(
+        jobs.map(({ jobId, state }) => [jobId, state]),
+        ids.map((jobId, at) => [jobId, kinds[at] === "encode" ? "waiting" : "completed"]).reverse(),
+      );
+      assert.deepEqual(await queue.counts(), { ...NONE, waiting: 3, completed: 3 });
+      assert.equal(await queue.cancel(ids[2] ?? ""), true);
+      queue.work({ handlers: { encode: async () => ({ done: true }) }, concurrency: 1 });
+      for (const at of [0, 4])
+        assert.deepEqual((await untilState(queue, ids[at] ?? "", "completed")).result, { done: true });
+      assert.deepEqual(await queue.counts(), { ...NONE, completed: 5, cancelled: 1 });
     });
 
     test("does every job once, with workers in several processes", LIMIT, async (t) => {

@@ -66,6 +66,7 @@ export interface JobAttempt {
 export type JobHandler = (attempt: JobAttempt) => Promise<JsonObject | undefined>;
 
 export interface WorkerOptions {
+  /** By kinds of one lane. */
   readonly handlers: Readonly<Record<string, JobHandler>>;
   /** Jobs that run at once. */
   readonly concurrency: number;
@@ -84,18 +85,27 @@ export interface JobPage {
   readonly nextCursor: string | undefined;
 }
 
+/** Kinds of jobs that are worked off side by side: only those of one lane wait for each other. */
+export interface JobLanes {
+  readonly names: readonly string[];
+  /** One of the names. */
+  of(kind: string): string;
+}
+
 /** What every implementation has to be told. */
 export interface JobQueueOptions {
   /** A worker that has not been heard of for so long has lost its jobs. */
   readonly leaseMs: number;
   readonly retention: JobRetention;
+  /** The same for all processes that share the queue. Default: one lane for all kinds. */
+  readonly lanes?: JobLanes;
   readonly log: Logger;
   readonly clock?: Clock;
   /** Told of each job that is put in here, before it is known whether there was one already. */
   readonly onAdd?: (() => void) | undefined;
 }
 
-/** Jobs that ended go when they are older than `ageMs`, or when `count` newer ones ended the same way. */
+/** Jobs that ended go when they are older than `ageMs`, or when `count` newer ones (of their lane) ended the same way. */
 export interface JobRetention {
   readonly ageMs: number;
   readonly count: number;

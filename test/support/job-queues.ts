@@ -6,7 +6,7 @@ import { silentLogger } from "../../src/core/logger.ts";
 import { Database } from "../../src/database/database.ts";
 import { BullmqJobQueue } from "../../src/jobs/bullmq/bullmq-job-queue.ts";
 import { EmbeddedJobQueue } from "../../src/jobs/embedded/embedded-job-queue.ts";
-import type { JobQueue } from "../../src/jobs/job-queue.ts";
+import type { JobQueue, JobQueueOptions } from "../../src/jobs/job-queue.ts";
 import type { QueuePlace, WorkerEvent, WorkerProcess } from "../../src/jobs/job-queue-contract.ts";
 
 /** Which queue, in words that another process can be told. */
@@ -25,10 +25,9 @@ const RETENTION = { ageMs: 3_600_000, count: 1000 };
 
 export async function openQueueAt(
   target: QueueTarget,
-  options: { leaseMs?: number; retention?: { ageMs: number; count: number } } = {},
+  options: Partial<Pick<JobQueueOptions, "leaseMs" | "retention" | "lanes">> = {},
 ): Promise<JobQueue> {
-  const { leaseMs = 30_000, retention = RETENTION } = options;
-  const common = { leaseMs, retention, log: silentLogger };
+  const common = { leaseMs: 30_000, retention: RETENTION, log: silentLogger, ...options };
   if (target.kind === "bullmq") return BullmqJobQueue.open({ ...target, ...common });
   const database = await Database.open({ ...target, log: silentLogger });
   const queue = await EmbeddedJobQueue.open({ database, ...common });

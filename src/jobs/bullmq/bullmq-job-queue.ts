@@ -5,6 +5,7 @@ import type { JsonObject } from "../../core/json.ts";
 import { JobIds } from "../job-ids.ts";
 import type {
   Job,
+  JobLanes,
   JobPage,
   JobQueue,
   JobQueueOptions,
@@ -20,7 +21,8 @@ import { BullmqWorker } from "./bullmq-worker.ts";
 import { CancelledJobs } from "./cancelled-jobs.ts";
 import { answerOf, connectRedis } from "./redis-connection.ts";
 
-const QUEUE_NAME = "jobs";
+/** BullMQ's workers take whatever comes first in a queue of theirs: each lane is one. */
+const ONE_LANE: JobLanes = { names: ["all"], of: () => "all" };
 /** Jobs that a page is made of are read so many at a time. */
 const READ_COUNT = 50;
 const MAX_READ_TRIES = 5;
@@ -32,6 +34,14 @@ const TYPES_OF_STATE: Readonly<Record<Exclude<JobState, "cancelled">, readonly J
   completed: ["completed"],
   failed: ["failed"],
 };
+
+type LaneQueue = Queue<CarriedData, JsonObject | null>;
+
+interface FoundJob {
+  readonly queue: LaneQueue;
+  readonly job: CarriedJob;
+  readonly state: JobState;
+}
 
 export interface BullmqJobQueueOptions extends JobQueueOptions {
   readonly url: string;
@@ -45,7 +55,9 @@ export class BullmqJobQueue implements JobQueue {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #redis: Redis;
-  readonly #queue: Queue<CarriedData, JsonObject | null>;
+  readonly #lanes: JobLanes;
+  /** By lane. */
+  readonly #queues: ReadonlyMap<string, LaneQueue>;
   readonly #cancelled: CancelledJobs;
   readonly #ids = new JobIds();
   readonly #workers = new Set<BullmqWorker>();
@@ -64,13 +76,18 @@ export class BullmqJobQueue implements JobQueue {
   }
 
   private constructor(redis: Redis, options: BullmqJobQueueOptions) {
-    const { prefix = "headwater", clock = systemClock, retention, log } = options;
+    const { prefix = "headwater", clock = systemClock, lanes = ONE_LANE, retention, log } = options;
     this.#options = options;
     this.#prefix = prefix;
     this.#clock = clock;
     this.#redis = redis;
-    this.#queue = new Queue(QUEUE_NAME, { connection: redis, prefix });
-    this.#queue.on("error", (error) => log.debug({ err: error }, "the job queue met a fault"));
+    this.#lanes = lanes;
+    this.#queues = new Map(
+      lanes.names.map((lane) => [lane, new Queue(queueName(lane), { connection: redis, prefix })] as const),
+    );
+    for (const queue of this.#queues.values()) {
+      queue.on("error", (error) => log.debug({ err: error }, "the job queue met a fault"));
+    }
     this.#cancelled = new CancelledJobs({ redis, prefix, retention });
   }
 
@@ -78,8 +95,9 @@ export class BullmqJobQueue implements JobQueue {
     const { kind, data, priority, delayMs, maxAttempts, backOff, dedupKey } = completeJob(job);
     this.#options.onAdd?.();
     const nowMs = Math.floor(this.#clock.nowMs());
+    const queue = this.#queueOf(kind);
     const added = await answerOf(() =>
-      this.#queue.add(
+      queue.add(
         kind,
         { data, backOff },
         {
@@ -103,7 +121,7 @@ export class BullmqJobQueue implements JobQueue {
     const connect = () => connectRedis({ url, patience: "insist", log });
     const worker = new BullmqWorker({
       ...options,
-      queueName: QUEUE_NAME,
+      queueName: this.#queueOf(...Object.keys(options.handlers)).name,
       prefix: this.#prefix,
       leaseMs,
       retention,
@@ -125,15 +143,15 @@ export class BullmqJobQueue implements JobQueue {
       if (!found || isOver(found.state)) return false;
       const isNew = await this.#cancelled.add(toJob(found.job, found.state), Math.floor(this.#clock.nowMs()));
       if (!isNew) return false;
-      await this.#takeOut(found.job);
+      await this.#takeOut(found);
       return true;
     });
   }
 
   /** Deletes a job that waits; a worker holds the lock of one that runs, and is told. */
-  async #takeOut(job: CarriedJob): Promise<void> {
+  async #takeOut({ queue, job }: FoundJob): Promise<void> {
     await job.removeDeduplicationKey();
-    const isRemoved = await this.#queue.remove(job.id ?? "");
+    const isRemoved = await queue.remove(job.id ?? "");
     if (isRemoved === 0) await this.#cancelled.tell(job.id ?? "");
   }
 
@@ -162,9 +180,10 @@ export class BullmqJobQueue implements JobQueue {
   async counts(): Promise<Readonly<Record<JobState, number>>> {
     return answerOf(async () => {
       const states = ["wait", "prioritized", "delayed", "active", "completed", "failed"] as const;
-      const counts = await this.#queue.getJobCounts(...states);
-      const { wait = 0, prioritized = 0, delayed = 0, active = 0, completed = 0, failed = 0 } = counts;
+      const all = await Promise.all([...this.#queues.values()].map((queue) => queue.getJobCounts(...states)));
+      const sum = (state: (typeof states)[number]) => all.reduce((total, counts) => total + (counts[state] ?? 0), 0);
       const cancelled = (await this.#cancelled.ids(this.#clock.nowMs())).length;
+      const [wait = 0, prioritized = 0, delayed = 0, active = 0, completed = 0, failed = 0] = states.map(sum);
       return { waiting: wait + prioritized, delayed, active, completed, failed, cancelled };
     });
   }
@@ -175,20 +194,21 @@ export class BullmqJobQueue implements JobQueue {
 
   async close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.close()));
-    await this.#queue.close();
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
     this.#redis.disconnect();
   }
 
-  /** BullMQ keeps a job and its place apart: read until both are of one moment, or nearly so. */
-  async #find(jobId: string): Promise<{ job: CarriedJob; state: JobState } | undefined> {
-    let job: CarriedJob | undefined = await this.#queue.getJob(jobId);
-    for (let tryCount = 1; job; tryCount++) {
-      const state = stateOf(await job.getState());
-      const again: CarriedJob | undefined = await this.#queue.getJob(jobId);
-      if (again && state && (isUnchanged(job, again) || tryCount === MAX_READ_TRIES)) return { job: again, state };
-      job = again;
-    }
-    return undefined;
+  /** The queue of these kinds. Throws when they are of several lanes. */
+  #queueOf(...kinds: readonly string[]): LaneQueue {
+    const [lane = this.#lanes.names[0] ?? "", ...others] = new Set(kinds.map((kind) => this.#lanes.of(kind)));
+    const queue = this.#queues.get(lane);
+    if (!queue || others.length > 0) throw new Error(`${kinds} are not of one lane`);
+    return queue;
+  }
+
+  async #find(jobId: string): Promise<FoundJob | undefined> {
+    const found = await Promise.all([...this.#queues.values()].map((queue) => findIn(queue, jobId)));
+    return found.find((one) => one !== undefined);
   }
 
   async #read(jobId: string): Promise<Job | undefined> {
@@ -204,11 +224,28 @@ export class BullmqJobQueue implements JobQueue {
     const types = states
       .filter((each) => state === undefined || each === state)
       .flatMap((each) => TYPES_OF_STATE[each]);
-    const known = types.length > 0 ? await this.#queue.getRanges(types, 0, -1) : [];
+    const queues = types.length > 0 ? [...this.#queues.values()] : [];
+    const known = await Promise.all(queues.map((queue) => queue.getRanges(types, 0, -1)));
     const isAsked = state === undefined || state === "cancelled";
     const cancelled = isAsked ? await this.#cancelled.ids(this.#clock.nowMs()) : [];
-    return [...new Set([...known, ...cancelled])].sort().reverse();
+    return [...new Set([...known.flat(), ...cancelled])].sort().reverse();
   }
+}
+
+function queueName(lane: string): string {
+  return `jobs-${lane}`;
+}
+
+/** BullMQ keeps a job and its place apart: read until both are of one moment, or nearly so. */
+async function findIn(queue: LaneQueue, jobId: string): Promise<FoundJob | undefined> {
+  let job: CarriedJob | undefined = await queue.getJob(jobId);
+  for (let tryCount = 1; job; tryCount++) {
+    const state = stateOf(await job.getState());
+    const again: CarriedJob | undefined = await queue.getJob(jobId);
+    if (again && state && (isUnchanged(job, again) || tryCount === MAX_READ_TRIES)) return { queue, job: again, state };
+    job = again;
+  }
+  return undefined;
 }
 
 function matching({ state, kind }: { state: JobState | undefined; kind: string | undefined }) {

@@ -1,0 +1,22 @@
+import type { JobLanes } from "../jobs/job-queue.ts";
+
+/** Kinds of work that keep no processor core busy for long: they run beside the encodes, and never wait for live. */
+const LIGHT = ["video.prepare", "video.repackage", "video.text", "video.poster", "video.pictures", "video.delete"];
+
+const LANE_OF_KIND: ReadonlyMap<string, string> = new Map([
+  ...LIGHT.map((kind) => [kind, "light"] as const),
+  // Copying may take minutes, and holds up nobody: one at a time, beside everything else.
+  ["video.download", "copying"],
+  // They wait for other servers, perhaps for hours.
+  ["video.import", "import"],
+  // Sound is made in one go: behind it, the pictures of a long film would stand still.
+  ["video.audio", "sound"],
+]);
+
+export const ENCODE_LANE = "encode";
+
+/** What of the jobs runs side by side: a long one holds up only those of its own lane. */
+export const JOB_LANES: JobLanes = {
+  names: [...new Set(LANE_OF_KIND.values()), ENCODE_LANE],
+  of: (kind) => LANE_OF_KIND.get(kind) ?? ENCODE_LANE,
+};
