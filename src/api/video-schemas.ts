@@ -131,7 +131,10 @@ export const transcodeSchema = z
     profiles: z.array(z.enum(QUALITY_NAMES)).min(1).max(QUALITY_NAMES.length).optional(),
     generateHLS: z.boolean().default(true),
     generateDASH: z.boolean().default(true),
-    generateThumbnails: z.boolean().default(true),
+    generateThumbnails: z
+      .boolean()
+      .default(true)
+      .describe("Taken, and heeded by nothing: every video has its thumbnails, whoever transcodes it anew"),
   })
   .superRefine((body, context) => {
     if (body.generateHLS || body.generateDASH) return;
