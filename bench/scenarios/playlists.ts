@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { writeLongFilm } from "../../test/support/long-film.ts";
 import { Headwater } from "../headwater.ts";
 import type { AskedCounts } from "../load/asking-process.ts";
 import { LoadProcess } from "../load/load-process.ts";
-import { writeLongFilm } from "../load/long-film.ts";
 import { startStaticNginx } from "../peers/nginx.ts";
 import { readTreeMemory } from "../process-usage.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "../scenario.ts";

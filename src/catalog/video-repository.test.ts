@@ -257,6 +257,9 @@ onEach("gives chunks of one rendition, or of all in their order", async (t, plac
     some.map((chunk) => chunk.index),
     [0, 9, 10],
   );
+  const [first] = some;
+  assert.deepEqual(await videos.chunks(videoId, { renditionId: "360p", epoch: first?.epoch ?? "", limit: 1 }), [first]);
+  assert.deepEqual(await videos.chunks(videoId, { renditionId: "360p", epoch: "another" }), []);
 });
 
 onEach("finishes a rendition when all its chunks are there", async (t, place) => {

@@ -77,6 +77,15 @@ export type StatusChange =
 /** What a new artifact says of itself. */
 export type NewArtifact = Omit<VideoArtifactRecord, "videoId">;
 
+/** Which chunks of a video: all that are not left out. */
+export interface ChunkQuery {
+  readonly renditionId?: string;
+  readonly epoch?: string;
+  readonly fromIndex?: number;
+  /** The first so many of them. */
+  readonly limit?: number;
+}
+
 /** Objects that no record names any more. */
 export interface RemovedVideo {
   readonly sourceKey: string | null;
@@ -224,14 +233,16 @@ export class VideoRepository {
     return rows.map(toRenditionRecord);
   }
 
-  /** By rendition, each one's in order; those from `fromIndex` on. */
+  /** By rendition, each one's in order. */
   async chunks(
     videoId: VideoId,
-    { renditionId, fromIndex }: { renditionId?: string; fromIndex?: number } = {},
+    { renditionId, epoch, fromIndex, limit }: ChunkQuery = {},
   ): Promise<readonly VideoChunkRecord[]> {
     let query = this.#reader.selectFrom("video_chunk").selectAll().where("video_id", "=", videoId);
     if (renditionId !== undefined) query = query.where("rendition_id", "=", renditionId);
+    if (epoch !== undefined) query = query.where("epoch", "=", epoch);
     if (fromIndex !== undefined) query = query.where("chunk_index", ">=", fromIndex);
+    if (limit !== undefined) query = query.limit(limit);
     const rows = await query.orderBy("rendition_id").orderBy("epoch").orderBy("chunk_index").execute();
     return rows.map(toChunkRecord);
   }

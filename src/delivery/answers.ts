@@ -1,6 +1,6 @@
 import { DomainError } from "../core/errors.ts";
 import { evaluatePreconditions, isRangeCurrent } from "../http/conditional.ts";
-import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
+import { PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "../http/cors.ts";
 import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import { sendProblem } from "../http/problem.ts";
@@ -11,8 +11,22 @@ import type { TextBody } from "./text-body.ts";
 /** What was written, for the counters; undefined when the request is held. */
 export type Answer = { readonly status: number; readonly bodyBytes: number } | undefined;
 
+const METHODS = "GET, HEAD, OPTIONS";
+const PREFLIGHT: FlatHeaders = publicPreflightHeaders(METHODS);
 const NO_STORE: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADERS];
 const BRIEFLY: FlatHeaders = ["Cache-Control", "public, max-age=1", ...PUBLIC_CORS_HEADERS];
+
+/** Answers a preflight, and refuses every other method that media do not know; returns the status. */
+export function answerOtherMethod(req: HttpRequest, res: HttpResponse): number {
+  if (req.method === "OPTIONS") {
+    writeHead(res, 204, PREFLIGHT);
+    res.end();
+    return 204;
+  }
+  const error = new DomainError("INVALID_REQUEST", `${req.method} is not possible here`);
+  sendProblem(req, res, error, NO_STORE, { status: 405, allow: METHODS });
+  return 405;
+}
 
 /** Answers a GET or HEAD for a playlist or MPD in the coding that the client likes best. */
 export function answerText(req: HttpRequest, res: HttpResponse, body: TextBody, cacheControl: string): Answer {

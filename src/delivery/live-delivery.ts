@@ -1,13 +1,12 @@
 import type { Clock } from "../core/clock.ts";
-import { DomainError } from "../core/errors.ts";
+import type { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { CONTENT_TYPES } from "../http/content-types.ts";
-import { PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "../http/cors.ts";
+import { PUBLIC_CORS_HEADERS } from "../http/cors.ts";
 import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
-import { sendProblem } from "../http/problem.ts";
 import type { LivePresentation } from "../packaging/presentation.ts";
-import { answerAbsent, answerElsewhere } from "./answers.ts";
+import { answerAbsent, answerElsewhere, answerOtherMethod } from "./answers.ts";
 import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
 import { HoldBudget } from "./held-requests.ts";
 import type { LivePresentations, ManifestFormat } from "./live-presentations.ts";
@@ -48,10 +47,10 @@ export interface LiveDeliveryOptions {
 
 type PresentationRoute = Exclude<MediaRoute, { kind: "time" }>;
 
-const METHODS = "GET, HEAD, OPTIONS";
-const PREFLIGHT_HEADERS: FlatHeaders = publicPreflightHeaders(METHODS);
-const NO_STORE_HEADERS: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADERS];
-const TIME_HEADERS: FlatHeaders = ["Content-Type", CONTENT_TYPES.text, ...NO_STORE_HEADERS];
+const TIME_HEADERS: FlatHeaders = [
+  ...["Content-Type", CONTENT_TYPES.text, "Cache-Control", "no-store"],
+  ...PUBLIC_CORS_HEADERS,
+];
 const HOST = /^[A-Za-z0-9.:[\]_-]{1,255}$/;
 
 /** Serves live presentations on the bare HTTP server: playlists, MPDs, parts, segments and the time. */
@@ -94,7 +93,8 @@ export class LiveDelivery {
     const queryAt = url.indexOf("?");
     const route = parseMediaPath(queryAt < 0 ? url : url.slice(0, queryAt));
     if (!route) return false;
-    if (req.method !== "GET" && req.method !== "HEAD") this.#answerOtherMethod(req, res);
+    if (req.method !== "GET" && req.method !== "HEAD")
+      this.#metrics.served("preflight", answerOtherMethod(req, res), 0);
     else if (route.kind === "time") this.#answerTime(req, res);
     else this.#answerStream(req, res, route, queryAt < 0 ? "" : url.slice(queryAt + 1));
     return true;
@@ -173,18 +173,6 @@ export class LiveDelivery {
     const isHead = req.method === "HEAD";
     res.end(isHead ? undefined : body);
     this.#metrics.served("time", 200, isHead ? 0 : body.length);
-  }
-
-  #answerOtherMethod(req: HttpRequest, res: HttpResponse): void {
-    const isPreflight = req.method === "OPTIONS";
-    if (isPreflight) {
-      writeHead(res, 204, PREFLIGHT_HEADERS);
-      res.end();
-    } else {
-      const error = new DomainError("INVALID_REQUEST", `${req.method} is not possible here`);
-      sendProblem(req, res, error, NO_STORE_HEADERS, { status: 405, allow: METHODS });
-    }
-    this.#metrics.served("preflight", isPreflight ? 204 : 405, 0);
   }
 
   /** Absolute, because dash.js takes a relative one from the page it runs in. */

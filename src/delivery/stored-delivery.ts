@@ -3,15 +3,12 @@ import type { Clock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { CONTENT_TYPES, mp4ContentType } from "../http/content-types.ts";
-import { PUBLIC_CORS_HEADERS, publicPreflightHeaders } from "../http/cors.ts";
-import { type FlatHeaders, writeHead } from "../http/flat-headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
-import { sendProblem } from "../http/problem.ts";
 import type { InitSegment } from "../packaging/presentation.ts";
 import { parseSegmentName, textObjectName } from "../packaging/stored-names.ts";
 import type { StoredTrack } from "../packaging/stored-track.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { type Answer, answerAbsent, answerFault, answerMedia, answerText } from "./answers.ts";
+import { type Answer, answerAbsent, answerFault, answerMedia, answerOtherMethod, answerText } from "./answers.ts";
 import type { DeliveryKind, DeliveryMetrics } from "./delivery-metrics.ts";
 import { createMediaBody, IMMUTABLE, type MediaBody } from "./media-body.ts";
 import type { SharedManifests, ShownVideo } from "./shown-video.ts";
@@ -46,9 +43,6 @@ export interface StoredDeliveryOptions {
 }
 
 const REPORT_INTERVAL_MS = 1_000;
-const METHODS = "GET, HEAD, OPTIONS";
-const PREFLIGHT_HEADERS: FlatHeaders = publicPreflightHeaders(METHODS);
-const NO_STORE_HEADERS: FlatHeaders = ["Cache-Control", "no-store", ...PUBLIC_CORS_HEADERS];
 
 /** Serves stored videos on the bare HTTP server: playlists, MPDs, media and what else was made of them. */
 export class StoredDelivery {
@@ -86,7 +80,8 @@ export class StoredDelivery {
     const queryAt = url.indexOf("?");
     const route = parseStoredPath(queryAt < 0 ? url : url.slice(0, queryAt));
     if (!route) return false;
-    if (req.method !== "GET" && req.method !== "HEAD") this.#answerOtherMethod(req, res);
+    if (req.method !== "GET" && req.method !== "HEAD")
+      this.#metrics.served("preflight", answerOtherMethod(req, res), 0);
     else if (route === "absent") this.#answerNothing(req, res);
     else this.#answerRoute(req, res, route);
     return true;
@@ -188,18 +183,6 @@ export class StoredDelivery {
       this.#inits.set(init, body);
     }
     return body;
-  }
-
-  #answerOtherMethod(req: HttpRequest, res: HttpResponse): void {
-    const isPreflight = req.method === "OPTIONS";
-    if (isPreflight) {
-      writeHead(res, 204, PREFLIGHT_HEADERS);
-      res.end();
-    } else {
-      const error = new DomainError("INVALID_REQUEST", `${req.method} is not possible here`);
-      sendProblem(req, res, error, NO_STORE_HEADERS, { status: 405, allow: METHODS });
-    }
-    this.#metrics.served("preflight", isPreflight ? 204 : 405, 0);
   }
 }
 

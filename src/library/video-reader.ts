@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { VideoArtifactRecord, VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import type { VideoId } from "../core/ids.ts";
@@ -25,6 +26,9 @@ export interface VideoReaderOptions {
 
 /** A segment of a copy ends at a key frame, which may come so long after its target. */
 const LATEST_KEY_FRAME_MS = 10_000;
+
+/** To read so many takes some milliseconds. */
+const CHUNKS_AT_ONCE = 50;
 
 /** Videos as they can be shown, out of their records. */
 export class VideoReader {
@@ -99,13 +103,8 @@ export class VideoReader {
     record: VideoRenditionRecord,
     known: StoredRendition | undefined,
   ): Promise<StoredRendition | undefined> {
-    const { renditionId, status } = record;
-    const before = known && this.#sources.get(known);
-    const chunks = await this.#options.videos.chunks(video.videoId, {
-      renditionId,
-      ...(before && { fromIndex: before.chunkCount }),
-    });
-    const read = storedRendition(record, chunks, before);
+    const { status } = record;
+    const read = await this.#readOn(video.videoId, record, known && this.#sources.get(known));
     if (!read) return undefined;
     const hasSound = renditions.some((other) => other.record.renditionId === read.rendition.audioRenditionId);
     const rendition: StoredRendition = {
@@ -116,6 +115,28 @@ export class VideoReader {
     };
     this.#sources.set(rendition, { rendition, chunkCount: read.chunkCount });
     return rendition;
+  }
+
+  /** What has come behind `before`, or all. A film of hours is read bit by bit: live media goes out meanwhile. */
+  async #readOn(
+    videoId: VideoId,
+    record: VideoRenditionRecord,
+    before: ReadRendition | undefined,
+  ): Promise<ReadRendition | undefined> {
+    const { renditionId, epoch } = record;
+    let read = before;
+    for (;;) {
+      const fromIndex = read?.chunkCount ?? 0;
+      const chunks = await this.#options.videos.chunks(videoId, {
+        renditionId,
+        epoch,
+        fromIndex,
+        limit: CHUNKS_AT_ONCE,
+      });
+      read = storedRendition(record, chunks, read);
+      if (!read || read.chunkCount < fromIndex + CHUNKS_AT_ONCE) return read;
+      await nextTurn();
+    }
   }
 
   async #texts({ video, renditions }: VideoState): Promise<readonly StoredText[]> {

@@ -9,7 +9,7 @@ import type { SourceMedia } from "../../src/library/probe/source-media.ts";
 import { renditionInitJson, segmentsJson } from "../../src/library/rendition-json.ts";
 import { newRendition } from "../../src/library/video-preparation.ts";
 import type { StoredSegment } from "../../src/packaging/stored-rendition.ts";
-import { AAC, H264 } from "../../test/support/presentation.ts";
+import { AAC, H264 } from "./presentation.ts";
 
 const SEGMENT_MS = 4_000;
 const SEGMENT_BYTES = 1_000_000;
