@@ -1,13 +1,14 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { VideoRecord } from "../catalog/video-record.ts";
 import { DomainError } from "../core/errors.ts";
-import { parseVideoId } from "../core/ids.ts";
+import { parseVideoId, type VideoId } from "../core/ids.ts";
 import type { Job } from "../jobs/job-queue.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { linkNext } from "./paging.ts";
 import { problems } from "./problem-schema.ts";
 import { readVideo } from "./video-details.ts";
-import { describeJob, type VideoDetails } from "./video-resource.ts";
+import { describeJob, isOfMaking, type VideoDetails } from "./video-resource.ts";
 import { type JobBody, jobListQuerySchema, jobPageSchema, jobParamsSchema, jobSchema } from "./video-schemas.ts";
 
 const PREFIX = "/api/v1/jobs";
@@ -39,10 +40,7 @@ export function jobRoutes(app: FastifyInstance, dependencies: ApiDependencies): 
         ...(kind !== undefined && { kind }),
       });
       if (page.nextCursor !== undefined) linkNext(reply, PREFIX, { ...request.query, cursor: page.nextCursor });
-      return {
-        jobs: await Promise.all(page.jobs.map((job) => describe(job, dependencies))),
-        next_cursor: page.nextCursor ?? null,
-      };
+      return { jobs: await describeAll(page.jobs, dependencies), next_cursor: page.nextCursor ?? null };
     },
   );
 
@@ -82,14 +80,32 @@ export function jobRoutes(app: FastifyInstance, dependencies: ApiDependencies): 
 }
 
 async function describe(job: Job, dependencies: ApiDependencies): Promise<JobBody> {
-  return describeJob(job, await videoOf(job, dependencies));
+  const [body] = await describeAll([job], dependencies);
+  if (!body) throw new Error("a job was described as none");
+  return body;
 }
 
-async function videoOf(job: Job, dependencies: ApiDependencies): Promise<VideoDetails | undefined> {
-  const { videoId: named } = job.data;
-  const videoId = typeof named === "string" ? parseVideoId(named) : undefined;
-  const record = videoId && (await dependencies.videos.get(videoId));
-  return record && readVideo(record, dependencies);
+/** Each video is read once, however many jobs it has. */
+async function describeAll(jobs: readonly Job[], dependencies: ApiDependencies): Promise<JobBody[]> {
+  const records = new Map<VideoId, Promise<VideoRecord | undefined>>();
+  const details = new Map<VideoId, Promise<VideoDetails | undefined>>();
+  const once = <Value>(read: Map<VideoId, Promise<Value>>, videoId: VideoId, make: () => Promise<Value>) => {
+    const value = read.get(videoId) ?? make();
+    read.set(videoId, value);
+    return value;
+  };
+  return Promise.all(
+    jobs.map(async (job) => {
+      const videoId = videoIdOf(job);
+      const record = videoId && (await once(records, videoId, () => dependencies.videos.get(videoId)));
+      if (!record || !isOfMaking(job)) return describeJob(job, record, undefined);
+      return describeJob(job, record, await once(details, record.videoId, () => readVideo(record, dependencies)));
+    }),
+  );
+}
+
+function videoIdOf({ data }: Job): VideoId | undefined {
+  return typeof data.videoId === "string" ? parseVideoId(data.videoId) : undefined;
 }
 
 function foundJob(job: Job | undefined, id: string): Job {

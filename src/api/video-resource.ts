@@ -84,13 +84,13 @@ export function describePlayback(record: VideoRecord, artifacts: readonly VideoA
   };
 }
 
-/** A job; with what it makes, when it belongs to a video that is still there. */
-export function describeJob(job: Job, details: VideoDetails | undefined): JobBody {
+/** A job; with its video, when that is still there, and with what is made of it, where the job is part of that. */
+export function describeJob(job: Job, video: VideoRecord | undefined, details: VideoDetails | undefined): JobBody {
   return {
     job_id: job.jobId,
     kind: job.kind,
     state: job.state,
-    video_id: details?.record.videoId ?? null,
+    video_id: video?.videoId ?? null,
     priority: job.priority,
     attempts: job.attemptCount,
     max_attempts: job.maxAttempts,
@@ -112,10 +112,14 @@ export function describeJob(job: Job, details: VideoDetails | undefined): JobBod
   };
 }
 
-/** Of jobs that are no part of the making of a video, and know how far they are. */
-function ownProgress({ kind, state, progress }: Job): number | undefined {
-  if (kind !== "video.download" && kind !== "video.import") return undefined;
-  return state === "completed" ? 1 : Number(progress?.share ?? 0);
+/** Whether a job is part of the making of a video; others know by themselves how far they are. */
+export function isOfMaking({ kind }: Job): boolean {
+  return kind !== "video.download" && kind !== "video.import";
+}
+
+function ownProgress(job: Job): number | undefined {
+  if (isOfMaking(job)) return undefined;
+  return job.state === "completed" ? 1 : Number(job.progress?.share ?? 0);
 }
 
 function describeRenditions({ renditions, progress, factsOf }: VideoDetails): VideoBody["renditions"] {

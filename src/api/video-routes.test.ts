@@ -217,3 +217,22 @@ test("ends a job that waits, once", async (t) => {
   assert.deepEqual([ended.status, ended.body.state], [200, "cancelled"]);
   assert.equal((await api.call("POST", `/api/v1/jobs/${jobId}/cancel`)).status, 409);
 });
+
+test("reads a video once for all of its jobs, and not at all for what is no part of its making", async (t) => {
+  const api = await start(t);
+  const videoId = await addVideo(api);
+  for (const [index, kind] of ["video.encode", "video.encode", "video.audio", "video.import"].entries()) {
+    await api.jobs.add({ kind, data: { videoId, index } });
+  }
+  const artifacts = t.mock.method(api.catalog.videos, "artifacts");
+  const { body } = await api.call("GET", "/api/v1/jobs");
+  const told = body.jobs.map((job: { kind: string; video_id: string }) => [job.kind, job.video_id]);
+  const kinds = ["video.import", "video.audio", "video.encode", "video.encode"];
+  assert.deepEqual(
+    told,
+    kinds.map((kind) => [kind, videoId]),
+  );
+  assert.equal(artifacts.mock.callCount(), 1);
+  await api.call("GET", "/api/v1/jobs?kind=video.import");
+  assert.equal(artifacts.mock.callCount(), 1);
+});

@@ -17,7 +17,7 @@ import type { RecordingPlan } from "./recording/recording-plan.ts";
 import { deleteJob, prepareJob, VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "./video-jobs.ts";
 import { newRendition, type VideoPreparationOptions } from "./video-preparation.ts";
 import { factsOf, progressOf, type RenditionFacts, type VideoProgress } from "./video-progress.ts";
-import { isUnsettled, readPlan, soundBeside, type VideoState } from "./video-records.ts";
+import { isUnsettled, readPlan, readState, soundBeside, type VideoState } from "./video-records.ts";
 import { VideoRoad } from "./video-road.ts";
 import { probeObject, withSource } from "./video-source.ts";
 import { VideoWork } from "./video-work.ts";
@@ -202,7 +202,11 @@ export class Library {
 
   /** Throws VIDEO_NOT_FOUND. */
   async progress(videoId: VideoId): Promise<VideoProgress> {
-    return progressOf(await this.#stateOf(videoId), this.#options.clock);
+    const { videos, clock } = this.#options;
+    const renditions = await videos.renditions(videoId);
+    // Of what is settled no chunk has to be counted, and most videos are: pages ask for many at once.
+    const video = renditions.some(isUnsettled) ? undefined : await videos.get(videoId);
+    return progressOf(video ? readState(video, renditions, []) : await this.#stateOf(videoId), clock);
   }
 
   /**

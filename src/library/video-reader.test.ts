@@ -31,3 +31,19 @@ test("reads a film of hours in many turns of the event loop", { timeout: 60_000 
   }
   assert.ok(turns >= video.renditions.length * Math.floor(CHUNKS_OF_RENDITION / 50), `${turns} turns`);
 });
+
+test("calls final what is ready, and not what failed and may be tried again", { timeout: 60_000 }, async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const videoId = await writeLongFilm(dataDir, 60_000);
+  const catalog = await Catalog.open({ dataDir, databaseUrl: undefined, log: silentLogger });
+  t.after(() => catalog.close());
+  const reader = new VideoReader({ videos: catalog.videos });
+  const ready = await reader.get(videoId);
+  assert.equal(ready?.isFinal, true);
+  const [, second] = await catalog.videos.renditions(videoId);
+  assert.ok(second);
+  await catalog.videos.renewRendition({ ...second, nextEpoch: "another" });
+  await catalog.videos.setStatus(videoId, { status: "errored", error: { code: "INTERNAL", message: "lost" } });
+  const failed = await reader.get(videoId, ready);
+  assert.deepEqual([failed?.isFinal, failed?.isPlayable], [false, true]);
+});

@@ -157,8 +157,9 @@ export class VideoReader {
   }
 }
 
+/** What failed may be tried again any time: nobody may keep for a day what is there of it. */
 function isFinal({ status }: VideoRecord): boolean {
-  return status === "ready" || status === "errored";
+  return status === "ready";
 }
 
 function fileOf(video: VideoRecord, { name, key, contentType, sizeBytes }: VideoArtifactRecord): StoredFile {

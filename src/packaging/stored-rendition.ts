@@ -116,7 +116,7 @@ export interface StoredVideo {
   readonly updatedAtMs: number;
   /** A video rendition and the sound beside it (or sound alone, when there is no video) have begun to be there. */
   readonly isPlayable: boolean;
-  /** Nothing more is being made of it; only its owner will change it now. */
+  /** All was made; only its owner will change it now. */
   readonly isFinal: boolean;
   /** From its plan, not from what is there; undefined for a recording that goes on. */
   readonly durationMs: number | undefined;
