@@ -20,7 +20,7 @@ const STORED_ENCODE_NICENESS = 15;
 /** The worker itself, which packages what ffmpeg makes, steps back behind the server. */
 const WORKER_NICENESS = 5;
 /** Jobs at once in each lane but that of the encodes, whose number is configured. */
-const CONCURRENCY: Readonly<Record<string, number>> = { light: 2, copying: 1, import: 4, sound: 1 };
+const CONCURRENCY: Readonly<Record<string, number>> = { light: 3, through: 3, copying: 1, import: 16, sound: 2 };
 /** They need processor cores, which live streams have the first right to. */
 const LANES_BEHIND_LIVE: readonly string[] = ["sound", ENCODE_LANE];
 

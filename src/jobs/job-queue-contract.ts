@@ -421,6 +421,25 @@ export function testJobQueue(title: string, makePlace: MakePlace): void {
       assert.equal((await untilState(queue, heavy, "completed")).attemptCount, 1);
     });
 
+    test("leaves the queue to others while nothing is accepted", LIMIT, async (t) => {
+      const { queue } = await open(t);
+      let [isBusy, askedCount] = [true, 0];
+      const accepts = () => {
+        askedCount += 1;
+        return !isBusy;
+      };
+      const ids = await Promise.all(Array.from({ length: 12 }, () => queue.add({ kind: "heavy", data: {} })));
+      queue.work({ handlers: { heavy: async () => undefined }, concurrency: 2, accepts });
+      await until(
+        async () => askedCount,
+        (count) => count >= 8,
+      );
+      const { waiting, delayed } = await queue.counts();
+      assert.ok(waiting >= 10 && waiting + delayed === 12, `${waiting} wait, ${delayed} are delayed`);
+      isBusy = false;
+      for (const jobId of ids) assert.equal((await untilState(queue, jobId, "completed")).attemptCount, 1);
+    });
+
     test("does not touch the jobs of one lane when it takes those of another", LIMIT, async (t) => {
       const lanes = { names: ["light", "heavy"], of: (kind: string) => (kind === "encode" ? "heavy" : "light") };
       const { queue } = await open(t, { lanes });

@@ -9,6 +9,8 @@ export type JobState = (typeof JOB_STATES)[number];
 export interface BackOff {
   readonly kind: "fixed" | "exponential";
   readonly delayMs: number;
+  /** It becomes no longer than that; an hour when left out. */
+  readonly maxDelayMs?: number;
 }
 
 export interface NewJob {

@@ -20,12 +20,16 @@ export function completeJob(job: NewJob): CompleteJob {
   requireWhole("maxAttempts", maxAttempts, 1, 1000);
   requireWhole("delayMs", delayMs, 0, Number.MAX_SAFE_INTEGER);
   requireWhole("backOff.delayMs", backOff.delayMs, 0, MAX_RETRY_DELAY_MS);
+  requireWhole("backOff.maxDelayMs", backOff.maxDelayMs ?? MAX_RETRY_DELAY_MS, 0, MAX_RETRY_DELAY_MS);
   return { kind, data, priority, delayMs, maxAttempts, backOff, dedupKey };
 }
 
 /** How long a job waits after its attempt number `attemptCount` (from 1) has failed. */
-export function retryDelayMs({ kind, delayMs }: BackOff, attemptCount: number): number {
-  return kind === "fixed" ? delayMs : Math.min(MAX_RETRY_DELAY_MS, delayMs * 2 ** (attemptCount - 1));
+export function retryDelayMs(
+  { kind, delayMs, maxDelayMs = MAX_RETRY_DELAY_MS }: BackOff,
+  attemptCount: number,
+): number {
+  return kind === "fixed" ? delayMs : Math.min(maxDelayMs, delayMs * 2 ** (attemptCount - 1));
 }
 
 function requireWhole(name: string, value: number, minimum: number, maximum: number): void {

@@ -46,8 +46,8 @@ const PRIORITIES = {
   preview: 70,
   chunk: 100,
 };
-/** With back-off, a store or database that is gone for eight minutes fails nothing. */
-const TRIED = { maxAttempts: 10, backOff: { kind: "exponential", delayMs: 1_000 } } as const;
+/** A store or database that is gone for eight minutes fails nothing, and a minute after it is back all work goes on. */
+const TRIED = { maxAttempts: 14, backOff: { kind: "exponential", delayMs: 1_000, maxDelayMs: 60_000 } } as const;
 
 export function prepareJob(videoId: VideoId): NewJob {
   return {

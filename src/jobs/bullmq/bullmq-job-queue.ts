@@ -164,7 +164,7 @@ export class BullmqJobQueue implements JobQueue {
     const { state, kind, limit, cursor } = query;
     const before = cursor === undefined ? undefined : readCursor(cursor);
     return answerOf(async () => {
-      const all = await this.#idsOf(state);
+      const all = await this.#idsOf(state, kind);
       const rest = all.filter((jobId) => before === undefined || jobId < before);
       const jobs: Job[] = [];
       while (rest.length > 0 && jobs.length <= limit) {
@@ -219,13 +219,13 @@ export class BullmqJobQueue implements JobQueue {
   }
 
   /** Newest first. */
-  async #idsOf(state: JobState | undefined): Promise<string[]> {
+  async #idsOf(state: JobState | undefined, kind: string | undefined): Promise<string[]> {
     const states = Object.keys(TYPES_OF_STATE) as (keyof typeof TYPES_OF_STATE)[];
     const types = states
       .filter((each) => state === undefined || each === state)
       .flatMap((each) => TYPES_OF_STATE[each]);
-    const queues = types.length > 0 ? [...this.#queues.values()] : [];
-    const known = await Promise.all(queues.map((queue) => queue.getRanges(types, 0, -1)));
+    const queues = kind === undefined ? [...this.#queues.values()] : [this.#queueOf(kind)];
+    const known = types.length === 0 ? [] : await Promise.all(queues.map((queue) => queue.getRanges(types, 0, -1)));
     const isAsked = state === undefined || state === "cancelled";
     const cancelled = isAsked ? await this.#cancelled.ids(this.#clock.nowMs()) : [];
     return [...new Set([...known.flat(), ...cancelled])].sort().reverse();

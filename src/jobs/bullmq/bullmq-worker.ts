@@ -19,6 +19,8 @@ import type { CancelledJobs } from "./cancelled-jobs.ts";
 
 /** A job that this worker does not take now is offered to others after so long. */
 const PUT_BACK_MS = 1_000;
+/** Between two looks at whether jobs are taken again. */
+const ACCEPT_LOOK_MS = 250;
 /** Seconds between two looks at the queue when nothing wakes the worker. */
 const LOOK_EVERY_S = 1;
 /** After a fault of Redis. */
@@ -49,6 +51,8 @@ export class BullmqWorker implements JobWorker {
   readonly #running = new Map<string, RunningAttempt>();
   #isClosing = false;
   #cancelTimer: () => void = () => {};
+  /** Set while no kind is accepted: then none is drawn. */
+  #acceptTimer: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: BullmqWorkerOptions) {
@@ -125,7 +129,10 @@ export class BullmqWorker implements JobWorker {
     const { handlers, accepts, cancelled, clock, log } = this.#options;
     const jobId = job.id ?? "";
     const handler = handlers[job.name];
-    if (!handler || accepts?.(job.name) === false || this.#isClosing) return this.#putBack(job, token);
+    if (!handler || accepts?.(job.name) === false || this.#isClosing) {
+      if (!this.#acceptsAny) this.#stepAside();
+      return this.#putBack(job, token);
+    }
     if (await cancelled.has(jobId)) throw forgotten(job);
     if (endedAttemptCount(job) >= maxAttemptsOf(job)) throw final(WORKER_LOST);
     const attempt = new RunningAttempt({
@@ -164,6 +171,27 @@ export class BullmqWorker implements JobWorker {
     throw isLast ? final(failure) : new Error(writeFailure(failure));
   }
 
+  get #acceptsAny(): boolean {
+    const { handlers, accepts } = this.#options;
+    return !accepts || Object.keys(handlers).some((kind) => accepts(kind));
+  }
+
+  /** Draws nothing until something would be taken: what is drawn and put back is for a while out of the reach of others. */
+  #stepAside(): void {
+    if (this.#acceptTimer || this.#isClosing) return;
+    const { clock, log } = this.#options;
+    const fault = (error: unknown) => log.warn({ err: error }, "the worker could not step aside");
+    const look = () => {
+      this.#acceptTimer = clock.after(ACCEPT_LOOK_MS, () => {
+        if (!this.#acceptsAny) return look();
+        this.#acceptTimer = undefined;
+        this.#worker.resume().catch(fault);
+      });
+    };
+    look();
+    this.#worker.pause(true).catch(fault);
+  }
+
   async #putBack(job: CarriedJob, token: string): Promise<never> {
     await job.moveToDelayed(Math.floor(this.#options.clock.nowMs()) + PUT_BACK_MS, token);
     throw new DelayedError();
@@ -177,6 +205,7 @@ export class BullmqWorker implements JobWorker {
     const { clock, log, redis, subscriber, onClose } = this.#options;
     this.#isClosing = true;
     this.#cancelTimer();
+    this.#acceptTimer?.();
     const isClosed = this.#worker.close().then(() => true);
     for (const attempt of this.#running.values()) attempt.stop("closing");
     const tooLong = new Promise<boolean>((resolve) => void clock.after(CLOSE_LIMIT_MS, () => resolve(false)));

@@ -2,7 +2,10 @@ import { type Kysely, sql } from "kysely";
 import { type ColumnTypes, type MigrationList, tableOf } from "../../database/migrations.ts";
 
 /** The queue's table, step by step. */
-export const JOB_MIGRATIONS: MigrationList = { table: "job_migration", steps: { "0001-job": createJob } };
+export const JOB_MIGRATIONS: MigrationList = {
+  table: "job_migration",
+  steps: { "0001-job": createJob, "0002-job-kind": findByKind },
+};
 
 async function createJob(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { key, wholeNumber } = types;
@@ -46,4 +49,15 @@ async function createJob(db: Kysely<unknown>, types: ColumnTypes): Promise<void>
     .columns(["state", "finished_at_ms", "job_id"])
     .where(sql<boolean>`finished_at_ms is not null`)
     .execute();
+}
+
+/** Most workers look for kinds of which there are none, beside thousands that wait; and people ask for jobs of one kind. */
+async function findByKind(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createIndex("job_next_of_kind")
+    .on("job")
+    .columns(["kind", "run_at_ms"])
+    .where(sql<boolean>`state = 'waiting'`)
+    .execute();
+  await db.schema.createIndex("job_of_kind").on("job").columns(["kind", "job_id"]).execute();
 }
