@@ -404,6 +404,8 @@ onEach("removes all records of a video, and says what objects they named", async
   const other = await videos.create(newVideo());
   await videos.commitChunk(newChunk(videoId, 0, { keyPrefix: "p1/" }));
   await videos.commitChunk(newChunk(videoId, 1, { keyPrefix: "p1/" }));
+  await videos.commitChunk(newChunk(videoId, 2, { keyPrefix: "p2/" }));
+  assert.deepEqual((await videos.keyPrefixes(videoId)).toSorted(), ["p1/", "p2/"]);
   await videos.addArtifacts(videoId, [{ name: "a", key: "k", contentType: "x", sizeBytes: 1, details: null }]);
   const settings = { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: true };
   const stream = {
@@ -417,8 +419,11 @@ onEach("removes all records of a video, and says what objects they named", async
   await streams.create(stream);
   assert.equal((await streams.setVideo(stream.streamId, videoId))?.videoId, videoId);
   await assert.rejects(streams.setVideo(stream.streamId, newVideoId()), /no video with the id/);
-  assert.deepEqual(await videos.remove(videoId), { sourceKey: "uploads/1", artifactKeys: ["k"], keyPrefixes: ["p1/"] });
+  const removed = await videos.remove(videoId);
+  assert.deepEqual([removed?.sourceKey, removed?.artifactKeys], ["uploads/1", ["k"]]);
+  assert.deepEqual(removed?.keyPrefixes.toSorted(), ["p1/", "p2/"]);
   assert.equal(await videos.remove(videoId), undefined);
+  assert.deepEqual(await videos.keyPrefixes(videoId), []);
   assert.deepEqual(
     [
       await videos.get(videoId),

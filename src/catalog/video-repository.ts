@@ -260,6 +260,11 @@ export class VideoRepository {
     return rows.map(({ rendition_id: renditionId, epoch, chunk_index: index }) => ({ renditionId, epoch, index }));
   }
 
+  /** Below which the segments of its chunks lie. */
+  async keyPrefixes(videoId: VideoId): Promise<readonly string[]> {
+    return prefixesOf(await this.#keyPrefixesOf(videoId).execute());
+  }
+
   /**
    * Publishes a chunk, unless another attempt has. The first one sets the rendition's init; the rendition is `working`
    * from then on. Who does not know how it ended may ask again with the same arguments.
@@ -424,7 +429,7 @@ export class VideoRepository {
   async remove(videoId: VideoId): Promise<RemovedVideo | undefined> {
     const results = await this.#database.transactIf(this.#touch(videoId), [
       this.#writer.selectFrom("video_artifact").select("key").where("video_id", "=", videoId),
-      this.#writer.selectFrom("video_chunk").select("key_prefix").distinct().where("video_id", "=", videoId),
+      this.#keyPrefixesOf(videoId, this.#writer),
       this.#writer.deleteFrom("video").where("video_id", "=", videoId).returning("source_key"),
     ]);
     if (!results) return undefined;
@@ -434,6 +439,10 @@ export class VideoRepository {
       artifactKeys: artifacts.map((artifact) => artifact.key),
       keyPrefixes: prefixesOf(chunks),
     };
+  }
+
+  #keyPrefixesOf(videoId: VideoId, tables = this.#reader) {
+    return tables.selectFrom("video_chunk").select("key_prefix").distinct().where("video_id", "=", videoId);
   }
 
   #touch(videoId: VideoId, change: Updateable<VideoTable> = {}) {

@@ -19,6 +19,20 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves after `ms`, or when `signal` aborts before. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+  });
+}
+
 /** A clock that stands still until `advance` moves it; timers fire in order on the way. */
 export class ManualClock implements Clock {
   #nowMs: number;

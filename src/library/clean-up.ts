@@ -5,7 +5,7 @@ import { parseVideoId, type VideoId } from "../core/ids.ts";
 import type { ObjectInfo, ObjectStore } from "../storage/object-store.ts";
 
 export interface CleanUpOptions {
-  readonly videos: Pick<VideoRepository, "get" | "chunks" | "artifacts" | "ids">;
+  readonly videos: Pick<VideoRepository, "get" | "keyPrefixes" | "artifacts" | "ids">;
   readonly store: ObjectStore;
   readonly clock: Clock;
   /** How long a video that could not be made at all stays. */
@@ -37,6 +37,8 @@ export interface CleanUpRequest {
   readonly isDryRun?: boolean;
   /** Objects that are younger stay; a day when it is left out. */
   readonly olderThanMs?: number;
+  /** At its abort the clean-up throws its reason, wherever it is. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -45,13 +47,13 @@ export interface CleanUpRequest {
  */
 export async function* cleanUp(
   options: CleanUpOptions,
-  { isDryRun = false, olderThanMs = YOUNGEST_ORPHAN_MS }: CleanUpRequest = {},
+  { isDryRun = false, olderThanMs = YOUNGEST_ORPHAN_MS, signal }: CleanUpRequest = {},
 ): AsyncGenerator<Leftover> {
-  for await (const { videoId, leftover } of failedVideos(options)) {
+  for await (const { videoId, leftover } of failedVideos(options, signal)) {
     if (!isDryRun) await options.removeVideo(videoId);
     yield leftover;
   }
-  for await (const orphans of inBatches(orphanObjects(options, olderThanMs))) {
+  for await (const orphans of inBatches(orphanObjects(options, olderThanMs, signal))) {
     if (!isDryRun) await options.store.delete(orphans.map(({ name }) => name));
     yield* orphans;
   }
@@ -109,10 +111,15 @@ export async function deletePrefix(store: ObjectStore, prefix: string): Promise<
  * Objects that no record names: of uploads that were given up, of attempts that died, of videos that are deleted. Nothing
  * that is `olderThanMs` or younger is among them.
  */
-async function* orphanObjects({ videos, store, clock }: CleanUpOptions, olderThanMs: number): AsyncGenerator<Leftover> {
+async function* orphanObjects(
+  { videos, store, clock }: CleanUpOptions,
+  olderThanMs: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Leftover> {
   const known = new Map<string, Promise<NamedObjects | undefined>>();
   const bornBeforeMs = clock.nowMs() - olderThanMs;
   for await (const info of store.list(ROOT)) {
+    signal?.throwIfAborted();
     if (info.modifiedAtMs > bornBeforeMs) continue;
     const id = info.key.slice(ROOT.length).split("/")[0] ?? "";
     const named = known.get(id) ?? namedObjects(videos, parseVideoId(id));
@@ -144,21 +151,21 @@ async function namedObjects(
 ): Promise<NamedObjects | undefined> {
   const video = videoId && (await videos.get(videoId));
   if (!video) return undefined;
-  const [chunks, artifacts] = await Promise.all([videos.chunks(videoId), videos.artifacts(videoId)]);
+  const [keyPrefixes, artifacts] = await Promise.all([videos.keyPrefixes(videoId), videos.artifacts(videoId)]);
   return {
     keys: new Set([...artifacts.map(({ key }) => key), ...(video.source ? [video.source.key] : [])]),
-    folders: new Set(chunks.map(({ keyPrefix }) => keyPrefix)),
+    folders: new Set(keyPrefixes),
   };
 }
 
 /** Videos of which nothing could be made, for as long as they are kept. */
-async function* failedVideos({
-  videos,
-  clock,
-  failedRetentionMs,
-}: CleanUpOptions): AsyncGenerator<{ readonly videoId: VideoId; readonly leftover: Leftover }> {
+async function* failedVideos(
+  { videos, clock, failedRetentionMs }: CleanUpOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ readonly videoId: VideoId; readonly leftover: Leftover }> {
   const failedBeforeMs = clock.nowMs() - failedRetentionMs;
   for await (const videoId of videos.ids()) {
+    signal?.throwIfAborted();
     const video = await videos.get(videoId);
     if (video?.status !== "errored" || video.playableAtMs !== null || video.updatedAtMs > failedBeforeMs) continue;
     const reason = `it could not be made: ${video.error?.message ?? "nobody knows why"}`;

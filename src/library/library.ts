@@ -1,6 +1,6 @@
 import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, pause } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
 import { newEpoch, newVideoId, type VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
@@ -57,6 +57,13 @@ export interface WantedRenditions {
   readonly profiles: readonly QualityName[] | undefined;
 }
 
+/** Something that is done again and again. */
+interface Round {
+  readonly everyMs: number;
+  readonly run: () => Promise<unknown>;
+  dueAtMs: number;
+}
+
 /** How often work is looked for that nobody does, since a crash or a queue has lost it. */
 const SWEEP_EVERY_MS = 60_000;
 /** The same after a fault: what was away may be back. */
@@ -72,11 +79,10 @@ export class Library {
   readonly #work: VideoWork;
   readonly #artifacts: ArtifactWork;
   readonly #downloads: Downloads;
-  #rounds: Promise<void> = Promise.resolve();
-  #sweptAtMs = Number.NEGATIVE_INFINITY;
-  #clearedAtMs = Number.NEGATIVE_INFINITY;
-  #isClosed = false;
-  #stopWaiting: () => void = () => {};
+  readonly #sweeps: Round;
+  readonly #cleanUps: Round;
+  readonly #closing = new AbortController();
+  #rounds: Promise<unknown> = Promise.resolve();
 
   constructor(options: LibraryOptions) {
     this.#options = options;
@@ -84,6 +90,12 @@ export class Library {
     this.#work = new VideoWork({ ...options, road: this.#road });
     this.#artifacts = new ArtifactWork({ ...options, road: this.#road });
     this.#downloads = new Downloads({ ...options, road: this.#road, store: options.tools.store });
+    this.#sweeps = { everyMs: SWEEP_EVERY_MS, dueAtMs: Number.NEGATIVE_INFINITY, run: () => this.sweep() };
+    this.#cleanUps = {
+      everyMs: options.cleanUpIntervalMs,
+      dueAtMs: Number.NEGATIVE_INFINITY,
+      run: () => this.cleanUp(),
+    };
   }
 
   get downloads(): Downloads {
@@ -101,45 +113,34 @@ export class Library {
 
   /** Takes interrupted work up again, and clears the store, now and then. */
   start(): void {
-    this.#rounds = this.#run();
+    // A clean-up walks through the whole store: lost work does not wait for it.
+    this.#rounds = Promise.all([this.#keepDoing(this.#sweeps), this.#keepDoing(this.#cleanUps)]);
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#stopWaiting();
+    this.#closing.abort();
     await this.#rounds;
   }
 
-  async #run(): Promise<void> {
+  async #keepDoing(round: Round): Promise<void> {
     const { clock } = this.#options;
-    while (!this.#isClosed) {
-      await this.#round();
-      if (this.#isClosed) return;
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(LOOK_EVERY_MS, resolve);
-        this.#stopWaiting = () => {
-          cancel();
-          resolve();
-        };
-      });
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#doWhenDue(round);
+      await pause(clock, LOOK_EVERY_MS, signal);
     }
   }
 
-  /** Does what is due. It stays due where queue, store or database are away. */
-  async #round(): Promise<void> {
-    const { clock, cleanUpIntervalMs, log } = this.#options;
+  /** It stays due where queue, store or database are away. */
+  async #doWhenDue(round: Round): Promise<void> {
+    const { clock, log } = this.#options;
     const nowMs = clock.monotonicMs();
+    if (nowMs < round.dueAtMs) return;
+    round.dueAtMs = nowMs + round.everyMs;
     try {
-      if (nowMs - this.#sweptAtMs >= SWEEP_EVERY_MS) {
-        this.#sweptAtMs = nowMs;
-        await this.sweep();
-      }
-      if (nowMs - this.#clearedAtMs >= cleanUpIntervalMs) {
-        this.#clearedAtMs = nowMs;
-        await this.cleanUp();
-      }
+      await round.run();
     } catch (error) {
-      if (isAway(error)) this.#sweptAtMs = this.#clearedAtMs = Number.NEGATIVE_INFINITY;
+      if (isAway(error)) round.dueAtMs = nowMs;
       log.warn({ err: error }, "videos could not be looked through now; that is tried again");
     }
   }
@@ -182,7 +183,7 @@ export class Library {
         { videoId, err: error },
         "what a video needs cannot be asked for now; that is tried again",
       );
-      this.#sweptAtMs = Number.NEGATIVE_INFINITY;
+      this.#sweeps.dueAtMs = this.#options.clock.monotonicMs();
     }
   }
 
@@ -335,11 +336,11 @@ export class Library {
     for await (const videoId of videos.ids({ isUnfinished: true })) {
       if (isFirst) await this.#giveUpLost();
       isFirst = false;
-      if (this.#isClosed) return;
+      if (this.#closing.signal.aborted) return;
       try {
         await this.#road.advance(videoId);
       } catch (error) {
-        if (isAway(error)) this.#sweptAtMs = Number.NEGATIVE_INFINITY;
+        if (isAway(error)) this.#sweeps.dueAtMs = this.#options.clock.monotonicMs();
         log.warn({ videoId, err: error }, "a video cannot go on now; that is tried again");
       }
     }
@@ -361,14 +362,17 @@ export class Library {
     }
   }
 
-  /** Does what `cleanUp` of clean-up.ts says, and gives all of it. */
-  async cleanUp(request: CleanUpRequest = {}): Promise<readonly Leftover[]> {
+  /** Does what `cleanUp` of clean-up.ts says, and gives all of it; what there was until then when the library closes. */
+  async cleanUp(request: Omit<CleanUpRequest, "signal"> = {}): Promise<readonly Leftover[]> {
     const { tools, log } = this.#options;
+    const { signal } = this.#closing;
     const removeVideo = (videoId: VideoId) => this.remove(videoId);
+    const options = { ...this.#options, store: tools.store, removeVideo };
     const found: Leftover[] = [];
-    for await (const leftover of cleanUp({ ...this.#options, store: tools.store, removeVideo }, request)) {
-      found.push(leftover);
-      if (this.#isClosed) break;
+    try {
+      for await (const leftover of cleanUp(options, { ...request, signal })) found.push(leftover);
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
     }
     if (found.length > 0 && !request.isDryRun) log.info({ count: found.length }, "cleared what nothing names any more");
     return found;

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { Catalog } from "../../src/catalog/catalog.ts";
 import type { VideoRecord, VideoStatus } from "../../src/catalog/video-record.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { VideoId } from "../../src/core/ids.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { Database } from "../../src/database/database.ts";
@@ -15,6 +15,7 @@ import type { JobHandler, JobWorker } from "../../src/jobs/job-queue.ts";
 import { Library, type LibraryOptions, type TakenVideo } from "../../src/library/library.ts";
 import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../../src/library/probe/source-limits.ts";
 import { FileObjectStore } from "../../src/storage/files/file-object-store.ts";
+import type { ObjectStore } from "../../src/storage/object-store.ts";
 
 /** Segments and chunks of a test are short, so that few seconds of film make several. */
 const PLANNING = {
@@ -47,6 +48,10 @@ export interface LibraryStart {
   readonly limits?: Partial<LibraryOptions["limits"]>;
   /** False where a test has no use for posters and the like. */
   readonly makesArtifacts?: boolean;
+  /** The library's, not that of records and jobs. */
+  readonly clock?: Clock;
+  /** What the library has in place of the store, to hold it up or to count what it asks for. */
+  readonly watch?: (store: FileObjectStore) => ObjectStore;
 }
 
 /** A library over SQLite and files, as one process has it. */
@@ -75,7 +80,7 @@ export class TestLibrary {
 
   static async at(
     dataDir: string,
-    { planning, limits, makesArtifacts = false }: LibraryStart = {},
+    { planning, limits, makesArtifacts = false, clock = systemClock, watch }: LibraryStart = {},
   ): Promise<TestLibrary> {
     const log = silentLogger;
     const database = await Database.open({ dataDir, url: undefined, log });
@@ -87,12 +92,12 @@ export class TestLibrary {
     const library = new Library({
       videos: catalog.videos,
       jobs,
-      tools: { program, store, clock: systemClock, logger: log, coreCount: 2, preset: "ultrafast" },
+      tools: { program, store: watch?.(store) ?? store, clock, logger: log, coreCount: 2, preset: "ultrafast" },
       ffprobe: { program: await programAt("ffprobe"), clock: systemClock },
       limits: { ...LIMITS, ...limits },
       planning: { ...PLANNING, ...planning },
       makesArtifacts,
-      clock: systemClock,
+      clock,
       log,
       cleanUpIntervalMs: 3_600_000,
       failedRetentionMs: 3_600_000,

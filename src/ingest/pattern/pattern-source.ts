@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, pause } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Publication } from "../../live/publication.ts";
 import { type CmafEvent, CmafReader } from "../../media/cmaf/reader.ts";
@@ -67,7 +67,7 @@ export class PatternSource {
       const reason = await this.#encode(stop);
       if (stop.aborted) break;
       logger.warn({ reason, retryInMs: RESTART_DELAY_MS }, "test picture encoder ended by itself");
-      await this.#pause(RESTART_DELAY_MS, stop);
+      await pause(this.#options.clock, RESTART_DELAY_MS, stop);
     }
     const reason = publication.signal.aborted ? reasonOf(publication.signal) : "the test picture was stopped";
     publication.close(reason);
@@ -100,7 +100,7 @@ export class PatternSource {
     const [input] = encoder.inputs;
     input?.write(writeIvfHeader("Y800", PATTERN_WIDTH, STRIP_HEIGHT, FRAMES_PER_SECOND));
     for (let frame = firstFrame; !stop.aborted; frame = Math.max(frame + 1, this.#dueFrame() - MOST_LATE_FRAMES)) {
-      await this.#pause(this.#untilMs(frame), stop);
+      await pause(this.#options.clock, this.#untilMs(frame), stop);
       if (stop.aborted || !input?.writable) return;
       if (input.writableLength < MAX_WAITING_BYTES) input.write(this.#drawFrame(frame));
     }
@@ -124,19 +124,6 @@ export class PatternSource {
 
   #untilMs(frame: number): number {
     return Math.max(0, -this.#lateMs(frame));
-  }
-
-  #pause(delayMs: number, stop: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        cancel();
-        stop.removeEventListener("abort", end);
-        resolve();
-      };
-      const cancel = this.#options.clock.after(delayMs, end);
-      stop.addEventListener("abort", end);
-      if (stop.aborted) end();
-    });
   }
 
   #publish(encoder: PatternEncoder, output: PatternOutput): void {

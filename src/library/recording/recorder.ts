@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, pause } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type Recording, RecordingGone } from "./recording.ts";
 import { endMsOf, leadOf, type Row, sizeOf, startMsOf } from "./row.ts";
@@ -188,22 +188,9 @@ export class Recorder {
         if (error instanceof RecordingGone) throw error;
         if (signal.aborted) throw new GivenUp("it was tried to the last", { cause: error });
         if (retryInMs === FIRST_RETRY_MS) this.#options.log.warn({ err: error }, "the recording waits for the store");
-        await this.#pause(retryInMs);
+        await pause(this.#options.clock, retryInMs, signal);
       }
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#noTime;
-    return new Promise((resolve) => {
-      const finish = () => {
-        cancel();
-        signal.removeEventListener("abort", finish);
-        resolve();
-      };
-      const cancel = this.#options.clock.after(ms, finish);
-      signal.addEventListener("abort", finish);
-    });
   }
 
   /** What is stored is published and whole. Should that fail too, the next start does it. */
