@@ -119,6 +119,33 @@ test("cached: lets the least recently used go first, and never holds more than i
   assert.deepEqual(inner.asked, ["a/1"]);
 });
 
+test("cached: counts what slow readers hold, and lets the rest pass by", async () => {
+  const { store, inner } = openWatched(64 * MIB);
+  const size = 2 * MIB;
+  const keys = Array.from({ length: 40 }, (_, index) => `${index}.m4s`);
+  for (const key of keys) await inner.put(key, randomBytes(size));
+  inner.asked.length = 0;
+  const readers = await Promise.all(
+    keys.map(async (key) => {
+      const object = await store.get(key);
+      const pieces = object?.body[Symbol.asyncIterator]();
+      await pieces?.next();
+      return { object, pieces };
+    }),
+  );
+  assert.equal(store.counts.heldBytes, 32 * size, "those that found room");
+  assert.equal(inner.asked.length, 40 + 8, "the others read by themselves");
+  await store.delete(keys.slice(0, 10));
+  assert.equal(store.counts.heldBytes, 32 * size, "what is read stays in memory, deleted or not");
+  for (const { pieces, object } of readers) {
+    if (object && Number.parseInt(object.info.key, 10) % 2 === 0) object.cancel();
+    else for (let more = await pieces?.next(); more && !more.done; ) more = await pieces?.next();
+  }
+  assert.equal(store.counts.heldBytes, 22 * size);
+  assert.equal((await bytesOf(await got(store.get("39.m4s")))).length, size);
+  assert.equal(store.counts.heldBytes, 23 * size, "there is room again");
+});
+
 test("cached: holds no large object, and asks for the part that is wanted", async () => {
   const { inner, store } = openWatched(16 * MIB);
   const bytes = randomBytes(2 * MIB);

@@ -21,7 +21,8 @@ export interface CachedObjectStoreOptions {
   readonly clock?: Clock;
 }
 
-type Found = CachedObject | "absent" | "large";
+/** Objects that find no room pass by, each reader with its own reading of the store. */
+type Found = CachedObject | "absent" | "passing";
 
 export interface CacheCounts {
   readonly hitCount: number;
@@ -32,7 +33,7 @@ export interface CacheCounts {
 /**
  * Keeps what was read of a store lately in memory, least recently used out first. However many ask at once for an object,
  * it is read once, and each gets the range of it that was asked for, as it arrives. Objects that are too large for the cache
- * pass by it. What is put or deleted here is forgotten at once; what others replace is served for its time to live.
+ * pass by it, and so does all for which there is no room beside what is being read: slow readers cost no memory. What is put or deleted here is forgotten at once; what others replace is served for its time to live.
  */
 export class CachedObjectStore implements ObjectStore {
   readonly #store: ObjectStore;
@@ -45,6 +46,8 @@ export class CachedObjectStore implements ObjectStore {
   readonly #opening = new Map<string, Promise<Found>>();
   /** Objects that do not fit, so that nobody begins to read them whole again. */
   readonly #large = new Map<string, number>();
+  /** All that take memory: those above, and what they let go of while somebody reads it. */
+  readonly #held = new Set<CachedObject>();
   #heldBytes = 0;
   #hitCount = 0;
   #missCount = 0;
@@ -56,7 +59,7 @@ export class CachedObjectStore implements ObjectStore {
     this.#largestBytes = Math.floor(options.capacityBytes * LARGEST_SHARE);
   }
 
-  /** For metrics. Bytes on their way count as held. */
+  /** For metrics. Bytes on their way count as held, and those that only a reader still has. */
   get counts(): CacheCounts {
     return { hitCount: this.#hitCount, missCount: this.#missCount, heldBytes: this.#heldBytes };
   }
@@ -70,7 +73,7 @@ export class CachedObjectStore implements ObjectStore {
     if (this.#isLarge(key)) return this.#store.get(key, options);
     const found = await unlessAborted(this.#opening.get(key) ?? this.#open(key), options.signal);
     if (found === "absent") return undefined;
-    return found === "large" ? this.#store.get(key, options) : this.#serve(found, options);
+    return found === "passing" ? this.#store.get(key, options) : this.#serve(found, options);
   }
 
   async put(
@@ -133,11 +136,11 @@ export class CachedObjectStore implements ObjectStore {
     if (!object) return undefined;
     const { ttlMs, segmentTtlMs } = this.#options;
     const isStale = this.#clock.monotonicMs() - object.loadedAtMs >= (SEGMENT.test(key) ? segmentTtlMs : ttlMs);
-    this.#objects.delete(key);
     if (isStale) {
-      this.#heldBytes -= object.info.sizeBytes;
+      this.#remove(key);
       return undefined;
     }
+    this.#objects.delete(key);
     this.#objects.set(key, object);
     this.#hitCount += 1;
     return object;
@@ -148,10 +151,13 @@ export class CachedObjectStore implements ObjectStore {
     const reading = new AbortController();
     const stop = signal ? AbortSignal.any([signal, reading.signal]) : reading.signal;
     const { info } = object;
+    this.#hold(object);
+    const leave = object.use();
+    stop.addEventListener("abort", leave, { once: true });
     return {
       info,
       range: selected,
-      body: object.read(selected.first, selected.last, stop),
+      body: readThrough(object.read(selected.first, selected.last, stop), leave),
       cancel: () => reading.abort(),
     };
   }
@@ -173,9 +179,16 @@ export class CachedObjectStore implements ObjectStore {
     if (sizeBytes > this.#largestBytes) {
       source.cancel();
       this.#noteLarge(key);
-      return "large";
+      return "passing";
     }
-    const object = new CachedObject(source.info, this.#clock);
+    if (!this.#makeRoom(sizeBytes)) {
+      source.cancel();
+      return "passing";
+    }
+    const object: CachedObject = new CachedObject(source.info, this.#clock, () => {
+      if (this.#objects.get(key) !== object) this.#release(object);
+    });
+    this.#hold(object);
     // Forgotten while it was opened: those who waited get it, nobody else.
     if (isWanted()) this.#keep(key, object);
     void object.load(source).then((isComplete) => {
@@ -187,11 +200,16 @@ export class CachedObjectStore implements ObjectStore {
   #keep(key: string, object: CachedObject): void {
     this.#remove(key);
     this.#objects.set(key, object);
-    this.#heldBytes += object.info.sizeBytes;
-    for (const oldest of this.#objects.keys()) {
-      if (this.#heldBytes <= this.#options.capacityBytes) break;
-      this.#remove(oldest);
+  }
+
+  /** Lets go of what was not asked for in the longest time and is not in use; false when that is not enough. */
+  #makeRoom(sizeBytes: number): boolean {
+    const mostBytes = this.#options.capacityBytes - sizeBytes;
+    for (const [key, object] of this.#objects) {
+      if (this.#heldBytes <= mostBytes) break;
+      if (!object.isUsed) this.#remove(key);
     }
+    return this.#heldBytes <= mostBytes;
   }
 
   #forget(key: string): void {
@@ -200,9 +218,21 @@ export class CachedObjectStore implements ObjectStore {
     this.#remove(key);
   }
 
+  /** What is in use takes its memory until it is not. */
   #remove(key: string): void {
-    this.#heldBytes -= this.#objects.get(key)?.info.sizeBytes ?? 0;
+    const object = this.#objects.get(key);
     this.#objects.delete(key);
+    if (object && !object.isUsed) this.#release(object);
+  }
+
+  #hold(object: CachedObject): void {
+    if (this.#held.has(object)) return;
+    this.#held.add(object);
+    this.#heldBytes += object.info.sizeBytes;
+  }
+
+  #release(object: CachedObject): void {
+    if (this.#held.delete(object)) this.#heldBytes -= object.info.sizeBytes;
   }
 
   #isLarge(key: string): boolean {
@@ -214,5 +244,13 @@ export class CachedObjectStore implements ObjectStore {
     const [oldest] = this.#large.keys();
     if (this.#large.size >= MAX_LARGE_KEYS && oldest !== undefined) this.#large.delete(oldest);
     this.#large.set(key, this.#clock.monotonicMs());
+  }
+}
+
+async function* readThrough(body: AsyncIterable<Uint8Array>, leave: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    leave();
   }
 }

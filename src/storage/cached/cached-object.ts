@@ -14,14 +14,36 @@ export class CachedObject {
   #failure: { readonly error: unknown } | undefined;
   #arrived = Promise.withResolvers<void>();
   #isComplete = false;
+  #useCount = 0;
+  readonly #onUnused: () => void;
 
-  constructor(info: ObjectInfo, clock: Clock) {
+  /** `onUnused`: nobody reads or loads it any more. */
+  constructor(info: ObjectInfo, clock: Clock, onUnused: () => void) {
     this.info = info;
     this.loadedAtMs = clock.monotonicMs();
+    this.#onUnused = onUnused;
+  }
+
+  /** Whether somebody holds it in memory, whoever else lets go of it. */
+  get isUsed(): boolean {
+    return this.#useCount > 0;
+  }
+
+  /** Says that it is used, until what is returned is called, once or more. */
+  use(): () => void {
+    this.#useCount += 1;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#useCount -= 1;
+      if (this.#useCount === 0) this.#onUnused();
+    };
   }
 
   /** Takes all of `source`; resolves to whether the whole object came. Readers learn why when it did not. */
   async load(source: ObjectBody): Promise<boolean> {
+    const leave = this.use();
     let heldBytes = 0;
     try {
       for await (const chunk of source.body) {
@@ -37,6 +59,7 @@ export class CachedObject {
       this.#failure = { error };
     }
     this.#announce();
+    leave();
     return this.#isComplete;
   }
 
