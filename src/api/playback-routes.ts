@@ -16,7 +16,7 @@ import { foundVideo, videoIdOf } from "./video-routes.ts";
 import { videoParamsSchema, videoPlaybackSchema } from "./video-schemas.ts";
 
 /** What a player needs of the API, from any origin and without credentials. `app` must be a scope of its own. */
-export function playbackRoutes(app: FastifyInstance, { streams, running, videos }: ApiDependencies): void {
+export function playbackRoutes(app: FastifyInstance, { streams, running, videos, stored }: ApiDependencies): void {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const shared = { params: streamParamsSchema, tags: ["Playback"], security: [] };
   app.addHook("onRequest", async (_request, reply) => {
@@ -64,7 +64,11 @@ export function playbackRoutes(app: FastifyInstance, { streams, running, videos 
     async (request, reply) => {
       const record = foundVideo(await videos.get(videoIdOf(request.params.id)), request.params.id);
       reply.header("cache-control", "public, max-age=1");
-      return describePlayback(record, await videos.artifacts(record.videoId));
+      const [isPlayable, artifacts] = await Promise.all([
+        record.status === "ready" || stored.isPlayable(record.videoId),
+        videos.artifacts(record.videoId),
+      ]);
+      return describePlayback(record, isPlayable, artifacts);
     },
   );
 

@@ -71,11 +71,16 @@ function describeRecording({ record, recordingOf }: VideoDetails): VideoBody["re
 }
 
 /** What a player needs, in references relative to this server. */
-export function describePlayback(record: VideoRecord, artifacts: readonly VideoArtifactRecord[]): VideoPlaybackBody {
+export function describePlayback(
+  record: VideoRecord,
+  isPlayable: boolean,
+  artifacts: readonly VideoArtifactRecord[],
+): VideoPlaybackBody {
   return {
     video_id: record.videoId,
     title: titleOf(record),
     state: record.status,
+    is_playable: isPlayable,
     duration_ms: record.durationMs,
     hls_url: `${videoPath(record)}/master.m3u8`,
     dash_url: `${videoPath(record)}/manifest.mpd`,

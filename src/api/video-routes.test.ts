@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { newVideoId, type VideoId } from "../core/ids.ts";
+import { newStreamId, newVideoId, type VideoId } from "../core/ids.ts";
 import { startApi } from "./api-harness.ts";
 
 type Api = Awaited<ReturnType<typeof startApi>>;
@@ -198,6 +198,7 @@ test("tells players from anywhere what they need, and nothing to others", async 
     video_id: videoId,
     title: "holiday.mp4",
     state: "preparing",
+    is_playable: false,
     duration_ms: null,
     hls_url: `/videos/${videoId}/master.m3u8`,
     dash_url: `/videos/${videoId}/manifest.mpd`,
@@ -207,6 +208,54 @@ test("tells players from anywhere what they need, and nothing to others", async 
   for (const path of ["/api/v1/videos", `/api/v1/videos/${videoId}`, "/api/v1/jobs"]) {
     assert.equal((await api.call("GET", path, undefined, WITHOUT_TOKEN)).status, 401, path);
   }
+});
+
+test("says of what was stopped or failed late that what is there of it can be played", async (t) => {
+  const api = await start(t);
+  const { videos } = api.catalog;
+  const videoId = newVideoId();
+  await videos.create({ videoId, title: "Evening", description: null, source: null });
+  const [epoch, plan] = ["e1", { road: "record", streamId: newStreamId(), startedAtMs: 0, gaps: [] }];
+  const rendition = { renditionId: "source", kind: "audio", origin: "source", epoch, position: 0 } as const;
+  await videos.setPlan({
+    videoId,
+    metadata: null,
+    plan: { ...plan, segmentTargetMs: 2000, targetDurationS: 2 },
+    durationMs: 2000,
+    renditions: [
+      {
+        ...rendition,
+        spec: { kind: "audio", method: "record", id: "source", language: null, label: "Sound" },
+        chunkCount: null,
+      },
+    ],
+  });
+  const isPlayable = async () => {
+    const { body } = await api.call("GET", `/api/v1/videos/${videoId}/playback`, undefined, WITHOUT_TOKEN);
+    return [body.state, body.is_playable];
+  };
+  await videos.commitChunk({
+    videoId,
+    renditionId: "source",
+    epoch,
+    index: 1,
+    keyPrefix: "b/",
+    segments: [],
+    init: {},
+  });
+  assert.deepEqual(await isPlayable(), ["preparing", false]);
+  await videos.commitChunk({
+    videoId,
+    renditionId: "source",
+    epoch,
+    index: 0,
+    keyPrefix: "a/",
+    segments: [],
+    init: {},
+  });
+  assert.deepEqual(await isPlayable(), ["preparing", true]);
+  await videos.setStatus(videoId, { status: "errored", error: { code: "INTERNAL", message: "It broke." } });
+  assert.deepEqual(await isPlayable(), ["errored", true]);
 });
 
 test("ends a job that waits, once", async (t) => {

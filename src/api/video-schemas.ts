@@ -165,6 +165,9 @@ export const videoPlaybackSchema = z
     video_id: z.uuid(),
     title: z.string(),
     state: z.enum(["preparing", "playable", "ready", "errored"]),
+    is_playable: z
+      .boolean()
+      .describe("Its beginning is there, at least: also of what was stopped or failed later (`errored`)"),
     duration_ms: figure,
     hls_url: z.string().describe("Reference, relative to this server"),
     dash_url: z.string().describe("Reference, relative to this server"),

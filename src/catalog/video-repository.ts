@@ -247,16 +247,17 @@ export class VideoRepository {
     return rows.map(toChunkRecord);
   }
 
-  /** As `chunks`, without what is in them: for whoever counts. */
-  async committedChunks(videoId: VideoId): Promise<readonly CommittedChunk[]> {
-    const rows = await this.#reader
+  /** As `chunks`, without what is in them: for whoever counts. With an `index`, only the one in that place of each rendition. */
+  async committedChunks(
+    videoId: VideoId,
+    { index }: { readonly index?: number } = {},
+  ): Promise<readonly CommittedChunk[]> {
+    let query = this.#reader
       .selectFrom("video_chunk")
       .select(["rendition_id", "epoch", "chunk_index"])
-      .where("video_id", "=", videoId)
-      .orderBy("rendition_id")
-      .orderBy("epoch")
-      .orderBy("chunk_index")
-      .execute();
+      .where("video_id", "=", videoId);
+    if (index !== undefined) query = query.where("chunk_index", "=", index);
+    const rows = await query.orderBy("rendition_id").orderBy("epoch").orderBy("chunk_index").execute();
     return rows.map(({ rendition_id: renditionId, epoch, chunk_index: index }) => ({ renditionId, epoch, index }));
   }
 

@@ -20,6 +20,7 @@ import { factsOf, progressOf, type RenditionFacts, type VideoProgress } from "./
 import { isUnsettled, readPlan, readState, soundBeside, type VideoState } from "./video-records.ts";
 import { VideoRoad } from "./video-road.ts";
 import { probeObject, withSource } from "./video-source.ts";
+import { isPlayable } from "./video-steps.ts";
 import { VideoWork } from "./video-work.ts";
 
 export interface LibraryOptions extends VideoPreparationOptions {
@@ -210,6 +211,11 @@ export class Library {
     return progressOf(video ? readState(video, renditions, []) : await this.#stateOf(videoId), clock);
   }
 
+  /** Whether its beginning is there, whatever has become of the rest. Throws VIDEO_NOT_FOUND. */
+  async isPlayable(videoId: VideoId): Promise<boolean> {
+    return isPlayable(await this.#known(this.#road.beginning(videoId), videoId));
+  }
+
   /**
    * Has made what is wanted and not there; gives the id of the job that people can follow. Throws VIDEO_NOT_FOUND, and
    * VIDEO_CONFLICT for a video that has no original or could not be read.
@@ -378,8 +384,12 @@ export class Library {
     return found;
   }
 
-  async #stateOf(videoId: VideoId): Promise<VideoState> {
-    const state = await this.#road.state(videoId);
+  #stateOf(videoId: VideoId): Promise<VideoState> {
+    return this.#known(this.#road.state(videoId), videoId);
+  }
+
+  async #known(read: Promise<VideoState | undefined>, videoId: VideoId): Promise<VideoState> {
+    const state = await read;
     if (!state) throw new DomainError("VIDEO_NOT_FOUND", `no video has the id ${videoId}`);
     return state;
   }

@@ -31,11 +31,20 @@ export class VideoRoad {
   }
 
   /** Undefined when there is no such video. */
-  async state(videoId: VideoId): Promise<VideoState | undefined> {
+  state(videoId: VideoId): Promise<VideoState | undefined> {
+    return this.#read(videoId, {});
+  }
+
+  /** As `state`, knowing of chunks only whether each rendition has its first one. */
+  beginning(videoId: VideoId): Promise<VideoState | undefined> {
+    return this.#read(videoId, { index: 0 });
+  }
+
+  async #read(videoId: VideoId, chunks: { readonly index?: number }): Promise<VideoState | undefined> {
     const { videos } = this.#options;
     // In this order: who sees the epoch of a new plan sees that plan too.
     const renditions = await videos.renditions(videoId);
-    const [video, committed] = await Promise.all([videos.get(videoId), videos.committedChunks(videoId)]);
+    const [video, committed] = await Promise.all([videos.get(videoId), videos.committedChunks(videoId, chunks)]);
     return video && readState(video, renditions, committed);
   }
 

@@ -272,6 +272,8 @@ export interface VideoPlayback {
   readonly video_id: string;
   readonly title: string;
   readonly state: "preparing" | "playable" | "ready" | "errored";
+  /** Its beginning is there, at least: also of what was stopped or failed later (`errored`) */
+  readonly is_playable: boolean;
   readonly duration_ms: number | null;
   /** Reference, relative to this server */
   readonly hls_url: string;

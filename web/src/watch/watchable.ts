@@ -29,15 +29,22 @@ export function watchableStream(playback: Playback): Watchable {
 
 export function watchableVideo(playback: VideoPlayback): Watchable {
   const { state } = playback;
+  const isGrowing = state === "preparing" || state === "playable";
   return {
     kind: "video",
     name: playback.title,
-    state: state === "playable" || state === "ready" ? "stored" : state,
+    state: videoState(playback),
     hlsUrl: playback.hls_url,
     // A video that still grows is a live MPD, in which a viewer would not begin at its beginning.
-    dashUrl: state === "ready" ? playback.dash_url : null,
+    dashUrl: isGrowing ? null : playback.dash_url,
     isLowLatency: false,
     posterUrl: playback.poster_url,
     storyboardUrl: playback.storyboard_url,
   };
+}
+
+/** What can be played stays so, though no more will be made of it. */
+function videoState({ state, is_playable }: VideoPlayback): Watchable["state"] {
+  if (is_playable) return "stored";
+  return state === "errored" ? "errored" : "preparing";
 }

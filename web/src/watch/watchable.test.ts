@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { VideoPlayback } from "../api/model.ts";
+import { watchableVideo } from "./watchable.ts";
+
+const READY: VideoPlayback = {
+  video_id: "0190",
+  title: "By the sea",
+  state: "ready",
+  is_playable: true,
+  duration_ms: 60_000,
+  hls_url: "/videos/0190/master.m3u8",
+  dash_url: "/videos/0190/manifest.mpd",
+  poster_url: null,
+  storyboard_url: null,
+};
+
+test("a video can be watched from its first seconds on, as DASH when it grows no more", () => {
+  for (const state of ["preparing", "playable"] as const) {
+    const { state: shown, hlsUrl, dashUrl } = watchableVideo({ ...READY, state });
+    assert.deepEqual([shown, hlsUrl, dashUrl], ["stored", READY.hls_url, null]);
+  }
+  const { state, dashUrl } = watchableVideo(READY);
+  assert.deepEqual([state, dashUrl], ["stored", READY.dash_url]);
+});
+
+test("what is there of a video that was stopped, or failed late, is watched", () => {
+  const { state, dashUrl } = watchableVideo({ ...READY, state: "errored" });
+  assert.deepEqual([state, dashUrl], ["stored", READY.dash_url]);
+});
+
+test("a video without its first seconds is waited for, unless it failed", () => {
+  assert.equal(watchableVideo({ ...READY, state: "preparing", is_playable: false }).state, "preparing");
+  assert.equal(watchableVideo({ ...READY, state: "errored", is_playable: false }).state, "errored");
+});
