@@ -14,10 +14,23 @@ import { RecoveryBudget } from "./recovery-budget.ts";
 const RETRY_MS = 1000;
 const RETRY_COUNT = 60;
 const REATTACH_DELAY_MS = 1500;
+const DRY_S = 1;
+/** One segment of a film as it came may be 20 MB; who cannot have a smaller one waits for it. */
+const STORED_LOAD_MAX_MS = 300_000;
 /** How many parts behind our MPDs ask players to stay; more where these are short, as dash.js needs it (ADR 16). */
 const TARGET_PARTS = 4;
 /** Who is further behind than this has sought back. */
 const MAX_LATE_S = 5;
+
+const { errors } = MediaPlayer;
+/** Of dash.js' CoreEvents, which it does not list as its player's: some bytes of a segment have come. */
+const LOADING_PROGRESS = "loadingProgress";
+/** What has come cannot be shown. */
+const MEDIA_ERRORS = [
+  errors.APPEND_ERROR_CODE,
+  errors.CAPABILITY_MEDIASOURCE_ERROR_CODE,
+  errors.MEDIASOURCE_TYPE_UNSUPPORTED_CODE,
+];
 
 /** DASH and LL-DASH by dash.js. Attaches afresh, a bounded number of times, before it gives up. */
 export class DashPlayer implements Player {
@@ -27,6 +40,7 @@ export class DashPlayer implements Player {
   readonly #budget = new RecoveryBudget({ count: 8, windowMs: 120_000 });
   #qualities: readonly Quality[] = [];
   #choice = "auto";
+  #loadMark = 0;
   #reattach: ReturnType<typeof setTimeout> | undefined;
   readonly #catchUp = () => this.#setSpeed();
 
@@ -46,6 +60,10 @@ export class DashPlayer implements Player {
         retryIntervals: { MPD: RETRY_MS, InitializationSegment: RETRY_MS, MediaSegment: RETRY_MS },
       },
     });
+    if (!options.isLive) {
+      this.#dash.updateSettings({ streaming: { fragmentRequestTimeout: STORED_LOAD_MAX_MS } });
+      this.#dash.setAutoPlay(false);
+    }
     // dash.js would else ask a public server for the time.
     this.#dash.clearDefaultUTCTimingSources();
     this.#dash.addUTCTimingSource("urn:mpeg:dash:utc:http-iso:2014", new URL("/time", location.href).href);
@@ -53,10 +71,11 @@ export class DashPlayer implements Player {
     this.#dash.on(events.STREAM_INITIALIZED, () => this.#readQualities());
     this.#dash.on(events.QUALITY_CHANGE_RENDERED, () => options.listener.onQualities());
     this.#dash.on(events.TRACK_CHANGE_RENDERED, () => options.listener.onQualities());
+    this.#dash.on(LOADING_PROGRESS, () => this.#loadMark++);
     this.#dash.on(events.ERROR, (event) => this.#onError(event as DashErrorEvent));
     if (options.isLowLatency) options.video.addEventListener("timeupdate", this.#catchUp);
     this.#dash.attachView(options.video);
-    this.#dash.attachSource(options.url);
+    this.#attach();
   }
 
   get library(): MediaPlayerClass {
@@ -87,6 +106,10 @@ export class DashPlayer implements Player {
   get bandwidthBps(): number | undefined {
     const kbps = this.#dash.getAverageThroughput("video");
     return kbps > 0 ? kbps * 1000 : undefined;
+  }
+
+  get loadMark(): number {
+    return this.#loadMark;
   }
 
   get recoveryCount(): number {
@@ -123,6 +146,12 @@ export class DashPlayer implements Player {
     this.#dash.destroy();
   }
 
+  #attach(): void {
+    const { isLive, url, positionS } = this.#options;
+    if (isLive) this.#dash.attachSource(url);
+    else this.#dash.attachSource(url, positionS());
+  }
+
   #setSpeed(): void {
     const { video } = this.#options;
     const { latencyS, targetS } = this.delay();
@@ -139,15 +168,24 @@ export class DashPlayer implements Player {
   /** dash.js raises errors only after its own tries are used up, and mostly stops then; a clock it can do without. */
   #onError(event: DashErrorEvent): void {
     const text = errorText(event);
-    const isFatal = !text.startsWith(`${MediaPlayer.errors.TIME_SYNC_FAILED_ERROR_CODE} `);
+    const isFatal = !text.startsWith(`${errors.TIME_SYNC_FAILED_ERROR_CODE} `);
     this.#options.listener.onError({ text, isFatal, atMs: Date.now() });
     if (!isFatal) return;
     if (!this.#budget.trySpend(Date.now())) {
-      this.#options.listener.onGiveUp(text);
+      this.#options.listener.onGiveUp(MEDIA_ERRORS.some((code) => text.startsWith(`${code} `)) ? "media" : "loading");
       return;
     }
+    this.#reattachSoon();
+  }
+
+  /** What is there of a video is played out first: to attach it anew throws that away. */
+  #reattachSoon(): void {
+    const { isLive, video } = this.#options;
     clearTimeout(this.#reattach);
-    this.#reattach = setTimeout(() => this.#dash.attachSource(this.#options.url), REATTACH_DELAY_MS);
+    this.#reattach = setTimeout(() => {
+      if (!isLive && bufferedAheadS(video) > DRY_S) this.#reattachSoon();
+      else this.#attach();
+    }, REATTACH_DELAY_MS);
   }
 }
 

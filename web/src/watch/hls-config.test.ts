@@ -18,6 +18,7 @@ test("playlists that are missing or unavailable are asked for during about a min
   const { playlistLoadPolicy, manifestLoadPolicy } = hlsConfig({
     isLive: true,
     isLowLatency: true,
+    startPositionS: 0,
     hasOtherRendition: () => false,
   });
   for (const policy of [playlistLoadPolicy, manifestLoadPolicy]) {
@@ -29,32 +30,47 @@ test("playlists that are missing or unavailable are asked for during about a min
 });
 
 test("a rendition that is gone is given up soon when there is another", () => {
-  const { playlistLoadPolicy } = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => true });
+  const { playlistLoadPolicy } = hlsConfig({
+    isLive: true,
+    isLowLatency: true,
+    startPositionS: 0,
+    hasOtherRendition: () => true,
+  });
   assert.ok(patienceMs(playlistLoadPolicy, 404) < 7000);
   assert.ok(patienceMs(playlistLoadPolicy, 503) >= 55_000);
 });
 
 test("a segment that is gone is given up soon, one that is unavailable is not", () => {
-  const { fragLoadPolicy } = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => false });
+  const { fragLoadPolicy } = hlsConfig({
+    isLive: true,
+    isLowLatency: true,
+    startPositionS: 0,
+    hasOtherRendition: () => false,
+  });
   assert.ok(patienceMs(fragLoadPolicy, 404) < 4000);
   assert.ok(patienceMs(fragLoadPolicy, 503) >= 55_000);
 });
 
 test("the playlist's own hold-back is left to rule the delay", () => {
-  const config = hlsConfig({ isLive: true, isLowLatency: true, hasOtherRendition: () => false });
+  const config = hlsConfig({ isLive: true, isLowLatency: true, startPositionS: 0, hasOtherRendition: () => false });
   for (const name of ["liveSyncDuration", "liveSyncDurationCount"]) assert.ok(!(name in config), name);
 });
 
-test("a stored video begins at its beginning, though it may still grow", () => {
-  const config = hlsConfig({ isLive: false, isLowLatency: false, hasOtherRendition: () => false });
-  assert.equal(config.startPosition, 0);
-  assert.ok(!config.liveDurationInfinity);
+test("a stored video begins where it is told, also at its beginning, though it may still grow", () => {
+  for (const startPositionS of [0, 3800]) {
+    const stored = hlsConfig({ isLive: false, isLowLatency: false, startPositionS, hasOtherRendition: () => false });
+    assert.equal(stored.startPosition, startPositionS);
+    assert.ok(!stored.liveDurationInfinity);
+  }
+  const live = hlsConfig({ isLive: true, isLowLatency: false, startPositionS: 0, hasOtherRendition: () => false });
+  assert.ok(!("startPosition" in live));
 });
 
 test("a refusal is final", () => {
   const { playlistLoadPolicy, fragLoadPolicy } = hlsConfig({
     isLive: true,
     isLowLatency: true,
+    startPositionS: 0,
     hasOtherRendition: () => false,
   });
   for (const status of [401, 403, 410]) {

@@ -49,6 +49,8 @@ function renditionRetry(hasOther: () => boolean): RetryConfig {
 interface HlsConfigOptions {
   readonly isLive: boolean;
   readonly isLowLatency: boolean;
+  /** Where a stored video begins. */
+  readonly startPositionS: number;
   /** Whether there is another rendition to turn to. */
   readonly hasOtherRendition: () => boolean;
 }
@@ -61,22 +63,29 @@ const LIVE: Partial<HlsConfig> = {
   maxLiveSyncPlaybackRate: 1,
 };
 
-/** A video that is still being made looks like a live stream to hls.js, which would begin near its end. */
-const STORED: Partial<HlsConfig> = { startPosition: 0, backBufferLength: 60, maxBufferLength: 40 };
+const STORED: Partial<HlsConfig> = { backBufferLength: 60, maxBufferLength: 40 };
+/** One segment of a film as it came may be 20 MB; who cannot have a smaller one waits for it. */
+const STORED_LOAD_MAX_MS = 300_000;
 
 /**
  * hls.js for live streams whose publisher may go and come back: what is missing for a minute is asked for again, and a
  * viewer who fell behind catches up by playing a little faster, then by a jump. A stored video has no edge to catch up with.
  */
-export function hlsConfig({ isLive, isLowLatency, hasOtherRendition }: HlsConfigOptions): Partial<HlsConfig> {
+export function hlsConfig({
+  isLive,
+  isLowLatency,
+  startPositionS,
+  hasOtherRendition,
+}: HlsConfigOptions): Partial<HlsConfig> {
   return {
     lowLatencyMode: isLowLatency,
-    ...(isLive ? LIVE : STORED),
+    // A video that is still being made looks like a live stream to hls.js, which would begin near its end.
+    ...(isLive ? LIVE : { ...STORED, startPosition: startPositionS }),
     // Start as good as most lines are; the first segments correct it within seconds.
     abrEwmaDefaultEstimate: 3_000_000,
     manifestLoadPolicy: policy(manifestRetry, 10_000, 20_000),
     // A blocking reload answers after up to three target durations by itself.
     playlistLoadPolicy: policy(renditionRetry(hasOtherRendition), 20_000, 25_000),
-    fragLoadPolicy: policy(segmentRetry, 10_000, 60_000),
+    fragLoadPolicy: policy(segmentRetry, 10_000, isLive ? 60_000 : STORED_LOAD_MAX_MS),
   };
 }

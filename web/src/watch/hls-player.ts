@@ -1,4 +1,4 @@
-import Hls, { type ErrorData, ErrorTypes, Events } from "hls.js";
+import Hls, { type ErrorData, ErrorTypes, Events, type Fragment } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
 import { bufferedAheadS, catchUpRate } from "./catch-up.ts";
 import { hlsConfig, MAX_LATENCY_DURATION_COUNT } from "./hls-config.ts";
@@ -24,18 +24,22 @@ export class HlsPlayer implements Player {
   readonly #catchUp = () => this.#setSpeed();
   #qualities: readonly Quality[] = [];
   #reload: ReturnType<typeof setTimeout> | undefined;
+  /** What is being loaded, or was last, of pictures and of sound. */
+  readonly #loads = new Map<string, Fragment>();
 
   constructor(options: PlayerOptions) {
     this.#options = options;
     const hasOtherRendition = () => this.#hls.levels.length > 1;
     const { isLive, isLowLatency } = options;
-    this.#hls = new Hls({ ...hlsConfig({ isLive, isLowLatency, hasOtherRendition }), workerPath });
+    const startPositionS = options.positionS();
+    this.#hls = new Hls({ ...hlsConfig({ isLive, isLowLatency, startPositionS, hasOtherRendition }), workerPath });
     if (isLive) this.#hls.config.liveMaxLatencyDurationCount = MAX_LATENCY_DURATION_COUNT;
     this.#hls.on(Events.MANIFEST_PARSED, () => this.#readQualities());
     this.#hls.on(Events.LEVELS_UPDATED, () => this.#readQualities());
     this.#hls.on(Events.LEVEL_SWITCHED, () => options.listener.onQualities());
     this.#hls.on(Events.AUDIO_TRACKS_UPDATED, () => options.listener.onQualities());
     this.#hls.on(Events.AUDIO_TRACK_SWITCHED, () => options.listener.onQualities());
+    this.#hls.on(Events.FRAG_LOADING, (_event, { frag }) => this.#loads.set(frag.type, frag));
     this.#hls.on(Events.ERROR, (_event, data) => this.#onError(data));
     if (options.isLowLatency) options.video.addEventListener("timeupdate", this.#catchUp);
     this.#hls.attachMedia(options.video);
@@ -73,6 +77,10 @@ export class HlsPlayer implements Player {
 
   get recoveryCount(): number {
     return this.#budget.total;
+  }
+
+  get loadMark(): number {
+    return this.#loads.values().reduce((sum, { sn, stats }) => sum + Number(sn) + stats.loaded, 0);
   }
 
   choose(id: string): void {
@@ -133,7 +141,7 @@ export class HlsPlayer implements Player {
     this.#options.listener.onError({ text, isFatal: data.fatal, atMs: Date.now() });
     if (!data.fatal) return;
     if (data.type === ErrorTypes.MUX_ERROR || data.type === ErrorTypes.KEY_SYSTEM_ERROR || !this.#trySpend()) {
-      this.#options.listener.onGiveUp(text);
+      this.#options.listener.onGiveUp(data.type === ErrorTypes.NETWORK_ERROR ? "loading" : "media");
     } else if (data.type === ErrorTypes.MEDIA_ERROR) this.#hls.recoverMediaError();
     else this.#reloadSoon();
   }

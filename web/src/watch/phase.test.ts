@@ -63,7 +63,16 @@ test("a stored video is opened once, and its end does not open it again", () => 
 
 test("a stored video keeps its controls until it fails", () => {
   for (const media of ["none", "starting", "playing", "paused", "blocked", "stalled", "ended"] as const) {
-    assert.equal(phaseOf("stored", media), "stored", media);
+    assert.equal(phaseOf("stored", media, "video"), "stored", media);
   }
-  assert.equal(phaseOf("stored", "failed"), "failed");
+  assert.equal(phaseOf("stored", "failed", "video"), "failed");
+});
+
+test("of a video whose server is away what is buffered is shown, and then that the server does not answer", () => {
+  for (const media of ["playing", "paused", "blocked", "ended"] as const) {
+    assert.equal(phaseOf("unreachable", media, "video"), "stored", media);
+  }
+  for (const media of ["none", "starting", "stalled", "failed"] as const) {
+    assert.equal(phaseOf("unreachable", media, "video"), "unreachable", media);
+  }
 });

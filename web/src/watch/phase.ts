@@ -34,13 +34,27 @@ const WITHOUT_MEDIA: Readonly<Record<ServerView, Phase>> = {
 };
 
 /** What is buffered is played out whatever the server says meanwhile; only then its word counts. */
-export function phaseOf(server: ServerView, media: MediaView): Phase {
+export function phaseOf(server: ServerView, media: MediaView, kind: Watchable["kind"] = "stream"): Phase {
+  return kind === "video" ? videoPhase(server, media) : streamPhase(server, media);
+}
+
+function videoPhase(server: ServerView, media: MediaView): Phase {
   if (server === "stored") return media === "failed" ? "failed" : "stored";
+  const isShown = media === "playing" || media === "paused" || media === "blocked" || media === "ended";
+  return isShown ? "stored" : WITHOUT_MEDIA[server];
+}
+
+function streamPhase(server: ServerView, media: MediaView): Phase {
   if (media === "playing") return "live";
   if ((media === "paused" || media === "blocked") && server !== "ended" && server !== "missing") return "live";
   if (media === "failed" && server === "live") return "failed";
   if (server === "unreachable" && media !== "none") return "reconnecting";
   return WITHOUT_MEDIA[server];
+}
+
+/** Whether there is something to play. */
+export function canPlay(server: ServerView): boolean {
+  return server === "live" || server === "stored";
 }
 
 /** What to do with the player. A broadcast that comes back may have other media at the same address. */

@@ -15,13 +15,16 @@ export interface PlayerError {
   readonly atMs: number;
 }
 
+/** Why a player goes on no more: its media do not come, or cannot be shown. */
+export type GiveUpCause = "loading" | "media";
+
 /** What a player tells while it runs. */
 export interface PlayerListener {
   /** What can be chosen, or what is chosen, is another now. */
   readonly onQualities: () => void;
   readonly onError: (error: PlayerError) => void;
   /** The player recovers no more by itself. */
-  readonly onGiveUp: (reason: string) => void;
+  readonly onGiveUp: (cause: GiveUpCause) => void;
 }
 
 /** Seconds from the encoder's clock to what is seen, and what the player aims at. */
@@ -52,6 +55,8 @@ export interface Player {
   readonly audioTracks: readonly AudioTrack[];
   readonly bandwidthBps: number | undefined;
   readonly recoveryCount: number;
+  /** Another number whenever more bytes of media have come. */
+  readonly loadMark: number;
   choose(id: string): void;
   chooseAudio(id: string): void;
   delay(): Delay;
@@ -62,8 +67,10 @@ export interface Player {
 export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
-  /** A stored video begins at its beginning and has no live edge. */
+  /** A stored video has no live edge, waits for its viewer before it plays, and goes on where `positionS` says. */
   readonly isLive: boolean;
+  /** Asked whenever the source of a stored video is attached anew. */
+  readonly positionS: () => number;
   readonly isLowLatency: boolean;
   /** Server clock minus ours. */
   readonly clockSkewMs: number;

@@ -43,8 +43,7 @@ export function StatsPanel({ session, onClose }: { session: WatchSession; onClos
 function rowsOf(stats: WatchStats): [string, string][] {
   const target = stats.targetLatencyS === undefined ? "" : ` (aim ${delayText(stats.targetLatencyS)})`;
   const size = stats.width > 0 ? `${stats.width}×${stats.height}` : "";
-  const latency: [string, string][] =
-    stats.state === "stored" ? [] : [["Latency", `${delayText(stats.latencyS)}${target}`]];
+  const latency: [string, string][] = stats.isLive ? [["Latency", `${delayText(stats.latencyS)}${target}`]] : [];
   return [
     ...latency,
     ["Buffer", delayText(stats.bufferedS)],
@@ -54,5 +53,6 @@ function rowsOf(stats: WatchStats): [string, string][] {
     ["Speed", `${stats.playbackRate.toFixed(2)}×`],
     ["Format", stats.format === "native" ? "HLS (browser)" : (stats.format?.toUpperCase() ?? "—")],
     ["Stalls, recoveries", `${stats.stalls}, ${stats.recoveries}`],
+    ["Last error", stats.errors.at(-1)?.text ?? "—"],
   ];
 }

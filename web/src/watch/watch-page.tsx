@@ -130,7 +130,7 @@ function Controls({ session, view, address, isStatsOpen, setStatsOpen }: Control
       <media-play-button notooltip />
       <media-mute-button notooltip />
       <media-volume-range notooltip />
-      {view.phase === "stored" ? (
+      {view.shown?.kind === "video" ? (
         <>
           <media-time-display showduration notoggle />
           <media-time-range>

@@ -1,24 +1,40 @@
 import { api } from "../api/client.ts";
 import { ApiProblem, sentenceOf } from "../api/problem.ts";
 import { chooseFormat, hasMediaSource, openPlayer } from "./open-player.ts";
-import { type MediaView, type Phase, phaseOf, playerStep, type ServerView } from "./phase.ts";
-import type { AudioTrack, Format, Player, PlayerError, PlayerListener, Quality } from "./player.ts";
+import { canPlay, type MediaView, type Phase, phaseOf, playerStep, type ServerView } from "./phase.ts";
+import type { AudioTrack, Format, GiveUpCause, Player, PlayerError, PlayerListener, Quality } from "./player.ts";
+import { Playhead } from "./playhead.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 import { measureSkew } from "./server-clock.ts";
 import { type Watchable, watchableStream, watchableVideo } from "./watchable.ts";
 
 const POLL_MS = 2000;
 const TICK_MS = 1000;
-/** The player libraries mend most stalls within seconds; what lasts longer needs a fresh player. */
-const STALL_MAX_MS = 12_000;
+/**
+ * The player libraries mend most stalls within seconds; what lasts longer needs a fresh player. It would ask for the same
+ * segment of a video again, so that gets more time, counted from the last bytes that came.
+ */
+const STALL_MAX_MS = { stream: 12_000, video: 60_000 };
 const ERROR_COUNT_MAX = 50;
 /** So much later than its aim, and the way back to the live edge is offered. */
 const BEHIND_S = 3;
+
+const PROBLEMS: Readonly<Record<GiveUpCause, Readonly<Record<Watchable["kind"], string>>>> = {
+  loading: {
+    stream: "The broadcast could not be loaded. The connection may be too slow, or the server too busy.",
+    video: "The video could not be loaded. The connection may be too slow, or the server too busy.",
+  },
+  media: {
+    stream: "This browser cannot show the broadcast. Another quality, format or browser may.",
+    video: "This browser cannot show the video. Another quality, format or browser may.",
+  },
+};
 
 export interface WatchStats {
   readonly state: Phase;
   readonly format: Format | undefined;
   readonly currentTime: number;
+  readonly isLive: boolean;
   /** Wall clock minus the clock of the picture that is seen. */
   readonly latencyS: number | undefined;
   readonly targetLatencyS: number | undefined;
@@ -76,6 +92,8 @@ export class WatchSession {
   #server: ServerView = "unknown";
   #media: MediaView = "none";
   #mediaSinceMs = Date.now();
+  #loadMark = 0;
+  readonly #playhead: Playhead;
   #shown: Watchable | undefined;
   #player: Player | undefined;
   #format: Format | undefined;
@@ -93,6 +111,7 @@ export class WatchSession {
   constructor(options: WatchSessionOptions) {
     this.#options = options;
     this.#wishedFormat = options.format;
+    this.#playhead = new Playhead(options.video, this.#stop.signal);
   }
 
   get player(): Player | undefined {
@@ -100,7 +119,11 @@ export class WatchSession {
   }
 
   get phase(): Phase {
-    return phaseOf(this.#server, this.#media);
+    return phaseOf(this.#server, this.#media, this.#kind);
+  }
+
+  get #kind(): Watchable["kind"] {
+    return this.#shown?.kind ?? "stream";
   }
 
   start(): void {
@@ -116,7 +139,7 @@ export class WatchSession {
     this.#closePlayer();
   }
 
-  /** Plays on in the other format, from the live edge. */
+  /** Plays on in the other format: from the live edge, or where the video was. */
   switchFormat(format: "hls" | "dash"): void {
     if (format === this.#wishedFormat) return;
     this.#wishedFormat = format;
@@ -154,6 +177,7 @@ export class WatchSession {
       state: this.phase,
       format: player?.format,
       currentTime: video.currentTime,
+      isLive: this.#kind === "stream",
       latencyS: delay?.latencyS,
       targetLatencyS: delay?.targetS,
       bufferedS: bufferedAhead(video),
@@ -189,15 +213,28 @@ export class WatchSession {
       if (this.#media === "playing") this.#setMedia("stalled");
     });
     on("pause", () => {
-      if (!video.ended && (this.#media === "playing" || this.#media === "stalled")) this.#setMedia("paused");
+      const isUnderWay = this.#media === "playing" || this.#media === "stalled";
+      if (!video.ended && (isUnderWay || (this.#media === "starting" && this.#kind === "video"))) {
+        this.#setMedia("paused");
+      }
     });
     on("play", () => {
       if (this.#media === "paused" || this.#media === "blocked") this.#setMedia("stalled");
     });
     on("ended", () => this.#setMedia("ended"));
-    on("canplay", () => {
-      if (this.#media === "starting") this.#play();
+    on("canplay", () => this.#playOn());
+    on("emptied", () => {
+      if (this.#media === "playing" && this.#kind === "video") this.#setMedia("stalled");
     });
+  }
+
+  /** There are media to be shown: of a player that was opened, or of a video whose player has attached it anew. */
+  #playOn(): void {
+    const isVideo = this.#kind === "video";
+    const isAnew = isVideo && this.#media === "stalled" && this.#options.video.paused;
+    if (this.#media !== "starting" && !isAnew) return;
+    if (isVideo && this.#playhead.isPaused) this.#setMedia("paused");
+    else this.#play();
   }
 
   #play(): void {
@@ -228,7 +265,7 @@ export class WatchSession {
     const before = this.#server;
     await this.#readShown();
     if (this.#stop.signal.aborted) return;
-    if (this.#server === "live" && before !== "live" && this.#media === "failed") this.#closePlayer();
+    if (canPlay(this.#server) && !canPlay(before) && this.#media === "failed") this.#closePlayer();
     const step = playerStep(this.#server, this.#media);
     if (step === "close") this.#closePlayer();
     if (step === "open") await this.#openPlayer();
@@ -272,7 +309,7 @@ export class WatchSession {
     const format = chooseFormat(this.#wishedFormat, offers, hasMediaSource());
     const url = format === "dash" ? dashUrl : hlsUrl;
     if (format === undefined || url === null) {
-      this.#problem = "This browser can play none of the formats that the stream offers.";
+      this.#problem = "This browser can play none of the formats that are offered.";
       this.#media = "failed";
       return;
     }
@@ -283,7 +320,8 @@ export class WatchSession {
       const player = await openPlayer(format, {
         video: this.#options.video,
         url: new URL(url, location.href).href,
-        isLive: this.#shown?.kind !== "video",
+        isLive: this.#kind === "stream",
+        positionS: () => this.#playhead.positionS,
         isLowLatency: this.#shown?.isLowLatency ?? false,
         clockSkewMs: this.#clockSkewMs,
         listener: this.#listener(opening),
@@ -307,14 +345,14 @@ export class WatchSession {
         if (error.isFatal) this.#fatalCount++;
         this.#errors = [...this.#errors, error].slice(-ERROR_COUNT_MAX);
       }),
-      onGiveUp: ifCurrent((reason: string) => this.#recover(reason)),
+      onGiveUp: ifCurrent((cause: GiveUpCause) => this.#recover(cause)),
     };
   }
 
   /** A fresh player while the budget lasts, else the failure is shown. */
-  #recover(reason: string): void {
+  #recover(cause: GiveUpCause): void {
     if (!this.#budget.trySpend(Date.now())) {
-      this.#fail(`The player gave up: ${reason}`);
+      this.#fail(PROBLEMS[cause][this.#kind]);
       return;
     }
     this.#recoveredCount++;
@@ -334,10 +372,6 @@ export class WatchSession {
     void this.#openPlayer().then(() => this.#changed());
   }
 
-  get #canPlay(): boolean {
-    return this.#server === "live" || this.#server === "stored";
-  }
-
   #closePlayer(): void {
     this.#opening++;
     this.#recoveredCount += this.#player?.recoveryCount ?? 0;
@@ -347,12 +381,20 @@ export class WatchSession {
   }
 
   #onTick(): void {
+    this.#heedLoading();
     const isStuck = this.#media === "stalled" || this.#media === "starting";
-    if (isStuck && this.#canPlay && Date.now() - this.#mediaSinceMs > STALL_MAX_MS) {
+    if (isStuck && canPlay(this.#server) && Date.now() - this.#mediaSinceMs > STALL_MAX_MS[this.#kind]) {
       this.#mediaSinceMs = Date.now();
-      this.#recover("the picture stands still");
+      this.#recover("loading");
     }
     this.#changed();
+  }
+
+  /** While bytes of a video come, its picture will, too. */
+  #heedLoading(): void {
+    const loadMark = this.#player?.loadMark ?? 0;
+    if (this.#kind === "video" && loadMark !== this.#loadMark) this.#mediaSinceMs = Date.now();
+    this.#loadMark = loadMark;
   }
 
   #changed(): void {
