@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request as requestHttp } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, type TestContext, test } from "node:test";
 import type { Page } from "playwright-core";
 import { TestBrowser } from "./support/browser.ts";
 import { type Headwater, startHeadwater } from "./support/headwater.ts";
@@ -35,8 +38,8 @@ function film(name: string, seconds: number, videoBps: number): Promise<string> 
   );
 }
 
-async function openVideos(): Promise<{ page: Page; errors: readonly string[] }> {
-  const opened = await browser.openPage(`${server.httpUrl}/#token=${server.adminToken}`);
+async function openVideos(httpUrl = server.httpUrl): Promise<{ page: Page; errors: readonly string[] }> {
+  const opened = await browser.openPage(`${httpUrl}/#token=${server.adminToken}`);
   opened.page.setDefaultTimeout(PATIENCE_MS);
   await opened.page.getByRole("link", { name: "Videos" }).click();
   await opened.page.getByRole("heading", { name: "Videos", exact: true }).waitFor();
@@ -118,6 +121,12 @@ test("an upload that was cut off by a reload goes on where it was", async () => 
   });
   await page.getByLabel("Files to upload").setInputFiles(path);
   await page.locator(".upload.sending").getByText(/\/s/).waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const other = await page.context().newPage();
+  await other.goto(`${server.httpUrl}/#/videos`);
+  await other.getByLabel("Files to upload").setInputFiles(path);
+  await other.getByText("Another page of this browser is sending it.").waitFor({ timeout: PATIENCE_MS });
+  await other.close();
   await page.reload();
   await page.getByText("Not finished:").waitFor();
   await slow.detach();
@@ -125,6 +134,52 @@ test("an upload that was cut off by a reload goes on where it was", async () => 
   await page.getByRole("link", { name: "long" }).waitFor();
   assert.equal(creations.length, 1);
   assert.ok((offsets.at(-1) ?? 0) > 0, `went on at ${offsets}`);
+});
+
+/** Stands before the server, cuts the first piece of a file off with 502, and answers so when it is asked how far that is. */
+async function startGateway(t: TestContext, afterBytes: number) {
+  const uploads: string[] = [];
+  const gateway = createServer((request, response) => {
+    const { method = "", url = "", headers } = request;
+    if (url.startsWith("/api/v1/uploads")) uploads.push(`${method} ${headers["upload-offset"] ?? ""}`.trim());
+    const isFirst = (wanted: string) =>
+      method === wanted && uploads.filter((each) => each.startsWith(wanted)).length === 1;
+    const fail = () => response.writeHead(502).end();
+    if (isFirst("HEAD")) return fail();
+    const passed = requestHttp({ port: server.httpPort, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(response);
+    });
+    passed.on("error", fail);
+    if (!isFirst("PATCH")) return request.pipe(passed);
+    let passedBytes = 0;
+    const pass = (chunk: Buffer) => {
+      passed.write(chunk);
+      passedBytes += chunk.byteLength;
+      if (passedBytes < afterBytes) return;
+      request.off("data", pass).resume();
+      passed.socket?.end();
+    };
+    return request.on("data", pass);
+  }).listen(0, "127.0.0.1");
+  await once(gateway, "listening");
+  t.after(() => {
+    gateway.close();
+    gateway.closeAllConnections();
+  });
+  return { uploads, httpUrl: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}` };
+}
+
+test("a film with a long name, chosen twice, gets through a server that is away for a moment, once", async (t) => {
+  const gateway = await startGateway(t, 200_000);
+  const path = await film(`${"sea_".repeat(60)}.mp4`, 4, 1_600_000);
+  const { page } = await openVideos(gateway.httpUrl);
+  const input = page.getByLabel("Files to upload");
+  await input.setInputFiles([path, path]);
+  await page.getByRole("link", { name: "sea ".repeat(50).trim() }).waitFor();
+  const [created, cut, unheard, asked, last, ...others] = gateway.uploads;
+  assert.deepEqual([created, cut, unheard, asked, others], ["POST", "PATCH 0", "HEAD", "HEAD", []]);
+  assert.ok(Number(last?.replace("PATCH ", "")) >= 200_000, `went on at ${last}`);
 });
 
 test("a file that is no film is refused in a sentence", async () => {
@@ -140,6 +195,8 @@ test("a file that is no film is refused in a sentence", async () => {
   assert.match((await refused.textContent()) ?? "", /The file is of no kind that is known/);
   await page.getByRole("button", { name: "Stop uploading notes.mp4" }).click();
   await refused.waitFor({ state: "detached" });
+  assert.equal(await page.getByText("Not finished:").count(), 0);
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), [], "nothing is promised to go on");
 });
 
 test("a film that the server may not fetch is refused in a sentence", async () => {

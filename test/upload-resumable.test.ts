@@ -107,20 +107,37 @@ test("comes through connections that break, and answers that get lost", PATIENT,
   assert.equal(proxy.lostAnswerCount, 1);
 });
 
-test("tells the client why a file is refused, and keeps nothing of it", PATIENT, async () => {
-  const poem = Buffer.from("Shall I compare thee to a summer's day?");
-  await assert.rejects(send(poem), (error: DetailedError) => {
-    const answer = error.originalResponse;
-    assert.equal(answer?.getStatus(), 422);
-    assert.equal(JSON.parse(answer?.getBody() ?? "").code, "NOT_MEDIA");
-    return true;
-  });
-  await assert.rejects(send(film, { metadata: { title: "x".repeat(201) } }), (error: DetailedError) => {
-    assert.match(error.originalResponse?.getBody() ?? "", /title: /);
-    return true;
-  });
-  assert.deepEqual(await readdir(join(server.dataDir, "uploads")), []);
-});
+test(
+  "tells the client why a file is refused, also when the answer got lost, and keeps nothing of it",
+  PATIENT,
+  async (t) => {
+    const poem = Buffer.from("Shall I compare thee to a summer's day?");
+    const isRefusal = (error: DetailedError) => {
+      const answer = error.originalResponse;
+      assert.equal(answer?.getStatus(), 422);
+      assert.equal(JSON.parse(answer?.getBody() ?? "").code, "NOT_MEDIA");
+      return true;
+    };
+    await assert.rejects(send(poem), isRefusal);
+    const proxy = await TcpProxy.start(t, server.httpPort);
+    let creationCount = 0;
+    proxy.loseAnswersOf(/^PATCH /);
+    const sent = send(poem, {
+      endpoint: `${proxy.url}/api/v1/uploads`,
+      retryDelays: Array(50).fill(20),
+      onBeforeRequest: (request) => {
+        if (request.getMethod() === "POST") creationCount += 1;
+      },
+    });
+    await assert.rejects(sent, isRefusal);
+    assert.deepEqual([proxy.lostAnswerCount, creationCount], [1, 1]);
+    await assert.rejects(send(film, { metadata: { title: "x".repeat(201) } }), (error: DetailedError) => {
+      assert.match(error.originalResponse?.getBody() ?? "", /title: /);
+      return true;
+    });
+    assert.deepEqual(await readdir(join(server.dataDir, "uploads")), []);
+  },
+);
 
 test("speaks tus 1.0 to any client", PATIENT, async () => {
   const ask = async (method: string, url: string, headers: Record<string, string>, body?: Buffer<ArrayBuffer>) => {

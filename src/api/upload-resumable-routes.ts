@@ -5,7 +5,7 @@ import { DomainError } from "../core/errors.ts";
 import { parseVideoId, type VideoId } from "../core/ids.ts";
 import { refuseEarly } from "../http/early-answer.ts";
 import { cleanFileName } from "../upload/file-name.ts";
-import type { ResumableState, ResumableUploads } from "../upload/resumable-uploads.ts";
+import type { ResumableState } from "../upload/resumable-uploads.ts";
 import { parseUploadMetadata } from "../upload/upload-metadata.ts";
 import { requireAdmin } from "./admin-hook.ts";
 import type { ApiDependencies } from "./dependencies.ts";
@@ -120,7 +120,7 @@ export function resumableUploadRoutes(scope: FastifyInstance, dependencies: ApiD
       url: `${PREFIX}/:id`,
       schema: { hide: true },
       handler: async (request, reply) => {
-        const state = await findForClient(idOf(request), resumable);
+        const state = await findForClient(idOf(request), dependencies);
         tell(reply, state);
         reply.header("upload-length", state.sizeBytes);
         if (state.metadata !== "") reply.header("upload-metadata", state.metadata);
@@ -166,7 +166,7 @@ export function resumableUploadRoutes(scope: FastifyInstance, dependencies: ApiD
           tags,
           params: paramsSchema,
           headers: headerSchemas.plain,
-          response: { 204: nothing.describe("It is gone"), ...problems(404, 412) },
+          response: { 204: nothing.describe("It is gone"), ...problems(404, 412, 503) },
         },
       },
       async (request, reply) => {
@@ -201,15 +201,17 @@ function newUpload(request: FastifyRequest) {
 }
 
 /**
- * Clients take any answer but success and 423 for a reason to send the whole file anew: so 423 it is when an upload that is whole
- * cannot become a video for now.
+ * Clients take any answer but success and 423 for a reason to send the whole file anew: so 423 it is for all that may be otherwise
+ * the next time, and while a video is made of it.
  */
-async function findForClient(videoId: VideoId, uploads: ResumableUploads): Promise<ResumableState> {
+async function findForClient(videoId: VideoId, { uploads, log }: ApiDependencies): Promise<ResumableState> {
   try {
-    return await uploads.find(videoId);
+    return await uploads.resumable.find(videoId);
   } catch (error) {
-    if (!(error instanceof DomainError) || error.category !== "unavailable") throw error;
-    throw Object.assign(new Error(error.message, { cause: error }), { statusCode: 423 });
+    const category = error instanceof DomainError ? error.category : "internal";
+    if (category === "not-found" || category === "invalid") throw error;
+    if (category === "internal") log.error({ videoId, err: error }, "how far an upload is could not be told");
+    throw Object.assign(new Error("how far it is cannot be told now", { cause: error }), { statusCode: 423 });
   }
 }
 

@@ -49,3 +49,32 @@ test("takes what a page of ours uploads with its session, and not what another s
   const { status } = await upload(`${origin}/api/videos/upload`, { ...cookie, origin });
   assert.equal(status, 201);
 });
+
+test("answers 423 to a client of tus while a video is made of its file", async (t) => {
+  const { origin, store, catalog } = await startApi(t);
+  const [hasBegun, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const put = store.put.bind(store);
+  store.put = async (...parameters) => {
+    hasBegun.resolve();
+    await mayGoOn.promise;
+    return put(...parameters);
+  };
+  const tus = { ...BEARER, "tus-resumable": "1.0.0" };
+  const length = { "upload-length": String(film.byteLength) };
+  const created = await fetch(`${origin}/api/v1/uploads`, { method: "POST", headers: { ...tus, ...length } });
+  const url = new URL(created.headers.get("location") ?? "", origin);
+  const piece = { ...tus, "upload-offset": "0", "content-type": "application/offset+octet-stream" };
+  const sent = fetch(url, { method: "PATCH", headers: piece, body: film });
+  await hasBegun.promise;
+  for (const [method, status] of [
+    ["HEAD", 423],
+    ["DELETE", 503],
+  ] as const) {
+    assert.equal((await fetch(url, { method, headers: tus })).status, status, method);
+  }
+  mayGoOn.resolve();
+  assert.equal((await sent).status, 204);
+  const head = await fetch(url, { method: "HEAD", headers: tus });
+  assert.deepEqual([head.status, head.headers.get("upload-offset")], [200, String(film.byteLength)]);
+  assert.equal((await catalog.videos.list({ limit: 10 })).videos.length, 1);
+});

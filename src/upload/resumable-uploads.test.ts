@@ -146,8 +146,49 @@ test("forgets what the library refuses", async (t) => {
   refusals.push(new DomainError("NOT_MEDIA", "it is a poem"));
   const videoId = await uploads.create(film(4));
   await assert.rejects(uploads.append(videoId, 0, pieces(Buffer.from("poem"))), { code: "NOT_MEDIA" });
-  await assert.rejects(uploads.find(videoId), { code: "NOT_FOUND" });
   assert.deepEqual(await readdir(directory), []);
+});
+
+test("says the reason again to whoever lost it, for a last byte", async (t) => {
+  const { uploads, refusals } = await openUploads(t);
+  const ids: VideoId[] = [];
+  for (const verse of ["to be", "or not", "to be?"]) {
+    refusals.push(new DomainError("NOT_MEDIA", verse));
+    const videoId = await uploads.create(film(6));
+    ids.push(videoId);
+    await assert.rejects(uploads.append(videoId, 0, pieces(Buffer.from("a poem"))), { message: verse });
+  }
+  const [oldest, second, newest] = ids;
+  assert.ok(oldest && second && newest);
+  assert.equal(await offsetOf(uploads, newest), 5);
+  await assert.rejects(uploads.append(newest, 5, pieces(Buffer.from("m"))), { code: "NOT_MEDIA", message: "to be?" });
+  await uploads.remove(newest);
+  await assert.rejects(uploads.find(newest), { code: "NOT_FOUND" });
+  // No more of them are kept than uploads may be unfinished.
+  assert.equal(await offsetOf(uploads, second), 5);
+  await assert.rejects(uploads.find(oldest), { code: "NOT_FOUND" });
+});
+
+test("lets nobody wait, or begin anew, while a video is made", async (t) => {
+  const memory = new MemoryObjectStore();
+  const [hasBegun, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const put: ObjectStore["put"] = async (...parameters) => {
+    hasBegun.resolve();
+    await mayGoOn.promise;
+    return memory.put(...parameters);
+  };
+  const { uploads, taken } = await openUploads(t, { store: { put } });
+  const videoId = await uploads.create(film(10));
+  const sent = uploads.append(videoId, 0, pieces(Buffer.from("1234567890")));
+  await hasBegun.promise;
+  const busy = { code: "UNAVAILABLE", message: /a video is being made of it/ };
+  await assert.rejects(uploads.find(videoId), busy);
+  await assert.rejects(uploads.append(videoId, 0, pieces(Buffer.from("1"))), busy);
+  await assert.rejects(uploads.remove(videoId), busy);
+  mayGoOn.resolve();
+  assert.equal((await sent).offsetBytes, 10);
+  assert.equal(await offsetOf(uploads, videoId), 10);
+  assert.equal(taken.length, 1);
 });
 
 test("makes a video later of what could not become one at once", async (t) => {
@@ -158,11 +199,16 @@ test("makes a video later of what could not become one at once", async (t) => {
   await assert.rejects(uploads.append(videoId, 0, pieces(Buffer.from("1234567890"))), { code: "UNAVAILABLE" });
   await assert.rejects(uploads.find(videoId), { code: "UNAVAILABLE" });
   await uploads.close();
+  assert.equal(refusals.length, 0, "whoever asked had it tried again");
   const next = await open();
-  const states = await Promise.all([next.find(videoId), next.find(videoId)]);
-  for (const { offsetBytes, sizeBytes, expiresAtMs } of states) {
-    assert.deepEqual([offsetBytes, sizeBytes, expiresAtMs], [10, 10, undefined]);
-  }
+  const asked = await Promise.allSettled([next.find(videoId), next.find(videoId)]);
+  assert.deepEqual(
+    asked.map(({ status }) => status),
+    ["rejected", "rejected"],
+  );
+  await next.close();
+  const { offsetBytes, sizeBytes, expiresAtMs } = await (await open()).find(videoId);
+  assert.deepEqual([offsetBytes, sizeBytes, expiresAtMs], [10, 10, undefined]);
   assert.equal(taken.length, 1);
 });
 

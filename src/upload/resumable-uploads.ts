@@ -48,6 +48,14 @@ interface Upload {
   changedAtMs: number;
   /** What somebody does with it now; one at a time. */
   work: { readonly stop: () => void; readonly ended: Promise<void> } | undefined;
+  /** It is whole and on its way to become a video, which takes minutes where a store is far away. */
+  isFinishing: boolean;
+}
+
+/** One that was whole and is no video, and why. */
+interface RefusedUpload {
+  readonly record: PartialRecord;
+  readonly error: DomainError;
 }
 
 /**
@@ -58,6 +66,8 @@ export class ResumableUploads {
   readonly #options: ResumableUploadsOptions;
   readonly #files: PartialFiles;
   readonly #uploads = new Map<VideoId, Upload>();
+  /** The newest alone: for clients that lost the answer, and would send all of it again to get another. */
+  readonly #refused = new Map<VideoId, RefusedUpload>();
   #cancelSweep: (() => void) | undefined;
   #isClosed = false;
 
@@ -70,7 +80,7 @@ export class ResumableUploads {
   static async open(options: ResumableUploadsOptions): Promise<ResumableUploads> {
     const uploads = new ResumableUploads(options);
     for (const { videoId, ...found } of await uploads.#files.readAll()) {
-      uploads.#uploads.set(videoId, { ...found, work: undefined });
+      uploads.#uploads.set(videoId, { ...found, work: undefined, isFinishing: false });
     }
     await uploads.removeExpired();
     uploads.#sweepLater();
@@ -94,7 +104,13 @@ export class ResumableUploads {
     const { videoId, key } = intake.newUpload();
     const record = { key, sizeBytes, ...description };
     // It counts from here on, whoever else comes meanwhile.
-    this.#uploads.set(videoId, { record, offsetBytes: 0, changedAtMs: clock.nowMs(), work: undefined });
+    this.#uploads.set(videoId, {
+      record,
+      offsetBytes: 0,
+      changedAtMs: clock.nowMs(),
+      work: undefined,
+      isFinishing: false,
+    });
     try {
       await this.#exclusively(videoId, () => this.#files.create(videoId, record));
     } catch (error) {
@@ -105,31 +121,37 @@ export class ResumableUploads {
   }
 
   /**
-   * How far it is. Of one that was whole when the server or the library failed, a video is made first: whoever asks for it has
-   * nothing left to send. Throws NOT_FOUND, and what the library refuses it for.
+   * How far it is; never waits for one to become a video. Of one that was whole when the server or the library failed, a video is
+   * made from now on: whoever asks for it has nothing left to send. One that was refused lacks its last byte: who sends it hears why.
+   * Throws NOT_FOUND, and UNAVAILABLE while a video is made of it.
    */
   async find(videoId: VideoId): Promise<ResumableState> {
+    const refused = this.#refused.get(videoId);
+    if (refused) return refusedState(refused);
     try {
-      return await this.#exclusively(videoId, async (upload) => {
-        if (upload.offsetBytes < upload.record.sizeBytes) return this.#stateOf(upload);
-        await this.#finish(videoId, upload);
-        return takenState(upload.record.sizeBytes);
-      });
+      const state = await this.#exclusively(videoId, async (upload) =>
+        isWhole(upload) ? undefined : this.#stateOf(upload),
+      );
+      if (state) return state;
     } catch (error) {
       const isGone = error instanceof DomainError && error.code === "NOT_FOUND";
       const takenBytes = isGone ? await this.#options.sizeOfTaken(videoId) : undefined;
       if (takenBytes === undefined) throw error;
       return takenState(takenBytes);
     }
+    this.#finishLater(videoId);
+    throw finishing();
   }
 
   /**
    * Adds what comes; once all is there, it is a video when this resolves. What came is kept when this throws: UPLOAD_CONFLICT when
    * `offsetBytes` is not how far it is, UPLOAD_INCOMPLETE, STORAGE_FULL, INVALID_REQUEST when more comes than was announced,
-   * NOT_FOUND; and it is deleted when the library refuses it.
+   * NOT_FOUND, UNAVAILABLE while a video is made of it; and it is deleted when the library refuses it.
    */
-  append(videoId: VideoId, offsetBytes: number, bytes: AsyncIterable<Uint8Array>): Promise<ResumableState> {
+  async append(videoId: VideoId, offsetBytes: number, bytes: AsyncIterable<Uint8Array>): Promise<ResumableState> {
     const { limits, clock } = this.#options;
+    const refused = this.#refused.get(videoId);
+    if (refused) throw refused.error;
     return this.#exclusively(videoId, async (upload, signal) => {
       const { record } = upload;
       if (upload.offsetBytes !== offsetBytes) {
@@ -140,14 +162,17 @@ export class ResumableUploads {
         upload.offsetBytes = writtenBytes;
         upload.changedAtMs = clock.nowMs();
       });
-      if (upload.offsetBytes < record.sizeBytes) return this.#stateOf(upload);
+      if (!isWhole(upload)) return this.#stateOf(upload);
+      // Whoever took over waits, and would wait for a video.
+      signal.throwIfAborted();
       await this.#finish(videoId, upload);
       return takenState(record.sizeBytes);
     });
   }
 
-  /** Gives it up. Throws NOT_FOUND, also when it is a video already. */
-  remove(videoId: VideoId): Promise<void> {
+  /** Gives it up. Throws NOT_FOUND, also when it is a video already, and UNAVAILABLE while one is made of it. */
+  async remove(videoId: VideoId): Promise<void> {
+    if (this.#refused.delete(videoId)) return;
     return this.#exclusively(videoId, () => this.#remove(videoId));
   }
 
@@ -190,6 +215,7 @@ export class ResumableUploads {
       if (this.#isClosed) throw new DomainError("UNAVAILABLE", "the server is about to stop");
       const upload = this.#uploads.get(videoId);
       if (!upload) throw new DomainError("NOT_FOUND", "there is no such upload: it is over, or was given up");
+      if (upload.isFinishing) throw finishing();
       if (!upload.work) return this.#begin(upload, work);
       upload.work.stop();
       await upload.work.ended;
@@ -209,21 +235,47 @@ export class ResumableUploads {
     }
   }
 
+  /** Nobody waits for it: what comes of it is heard by whoever asks next. */
+  #finishLater(videoId: VideoId): void {
+    const upload = this.#uploads.get(videoId);
+    if (!upload || upload.work || this.#isClosed) return;
+    this.#begin(upload, () => this.#finish(videoId, upload)).catch((error: unknown) => {
+      this.#options.log.warn({ videoId, err: error }, "an upload that is whole did not become a video");
+    });
+  }
+
   /** May be done again after it has failed, wherever that was. */
-  async #finish(videoId: VideoId, { record }: Upload): Promise<void> {
-    const { intake, log } = this.#options;
-    const { key, fileName, title, description, sizeBytes } = record;
+  async #finish(videoId: VideoId, upload: Upload): Promise<void> {
+    const { log } = this.#options;
+    const { record } = upload;
+    upload.isFinishing = true;
     try {
-      await this.#store(videoId, key);
-      if ((await this.#options.sizeOfTaken(videoId)) === undefined) {
-        await intake.complete({ videoId, key, fileName, title, description });
-      }
+      await this.#makeVideo(videoId, record);
+      await this.#remove(videoId);
     } catch (error) {
-      if (error instanceof DomainError && isFinal(error)) await this.#remove(videoId);
+      if (error instanceof DomainError && isFinal(error)) {
+        if (error.category === "invalid") this.#keepRefusal(videoId, { record, error });
+        await this.#remove(videoId);
+      }
       throw error;
+    } finally {
+      upload.isFinishing = false;
     }
-    await this.#remove(videoId);
-    log.info({ videoId, sizeBytes }, "a video was uploaded");
+    log.info({ videoId, sizeBytes: record.sizeBytes }, "a video was uploaded");
+  }
+
+  async #makeVideo(videoId: VideoId, { key, fileName, title, description }: PartialRecord): Promise<void> {
+    const { intake, sizeOfTaken } = this.#options;
+    await this.#store(videoId, key);
+    if ((await sizeOfTaken(videoId)) === undefined) {
+      await intake.complete({ videoId, key, fileName, title, description });
+    }
+  }
+
+  #keepRefusal(videoId: VideoId, refused: RefusedUpload): void {
+    this.#refused.set(videoId, refused);
+    const [oldest] = this.#refused.keys();
+    if (oldest && this.#refused.size > this.#options.maxCount) this.#refused.delete(oldest);
   }
 
   /** Nothing is left to do when the file is gone: it has been moved by an attempt that failed later. */
@@ -255,6 +307,20 @@ export class ResumableUploads {
 /** Asking again would bring nothing else: it is refused, or an earlier attempt left it in the store for so long that it was cleared. */
 function isFinal({ category }: DomainError): boolean {
   return category === "invalid" || category === "not-found";
+}
+
+function isWhole({ offsetBytes, record }: Upload): boolean {
+  return offsetBytes >= record.sizeBytes;
+}
+
+function finishing(): DomainError {
+  return new DomainError("UNAVAILABLE", "all of the file is here, and a video is being made of it; ask again", {
+    details: { retry_after_s: 5 },
+  });
+}
+
+function refusedState({ record: { sizeBytes, metadata } }: RefusedUpload): ResumableState {
+  return { offsetBytes: sizeBytes - 1, sizeBytes, metadata, expiresAtMs: undefined };
 }
 
 function takenState(sizeBytes: number): ResumableState {

@@ -4,6 +4,7 @@ import type { VideoDetails } from "../api/model.ts";
 import { sentenceOf } from "../api/problem.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Problem } from "../ui/problem.tsx";
+import { cutTitle } from "./file-title.ts";
 
 interface EditVideoDialogProps {
   video: VideoDetails;
@@ -32,7 +33,7 @@ export function EditVideoDialog({ video, onClose, onChanged }: EditVideoDialogPr
       <form class="create" onSubmit={save}>
         <label class="field">
           <span>Title</span>
-          <input type="text" name="title" maxLength={200} defaultValue={video.title} />
+          <input type="text" name="title" maxLength={200} defaultValue={cutTitle(video.title)} />
         </label>
         <label class="field">
           <span>Description</span>

@@ -1,14 +1,16 @@
 import { useEffect, useState } from "preact/hooks";
-import { type UnfinishedUpload, unfinishedUploads } from "./upload-queue.ts";
+import type { UploadView } from "./file-sending.ts";
+import { type UnfinishedUpload, unfinishedUploads } from "./kept-uploads.ts";
 
 /** What an earlier page left half sent: browsers forget the file, so only its owner can go on with it. */
-export function UnfinishedUploads({ activeNames }: { activeNames: readonly string[] }) {
+export function UnfinishedUploads({ uploads }: { uploads: readonly UploadView[] }) {
   const [unfinished, setUnfinished] = useState<readonly UnfinishedUpload[]>([]);
-  const count = activeNames.length;
+  // What is over in any way is no longer kept.
+  const states = uploads.map(({ id, state }) => `${id} ${state}`).join();
   useEffect(() => {
     void unfinishedUploads().then(setUnfinished);
-  }, [count]);
-  const shown = unfinished.filter(({ name }) => !activeNames.includes(name));
+  }, [states]);
+  const shown = unfinished.filter((upload) => !uploads.some(({ name }) => name === upload.name));
   if (shown.length === 0) return null;
   const forget = () => {
     for (const upload of shown) upload.forget();

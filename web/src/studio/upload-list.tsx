@@ -1,7 +1,7 @@
 import { bytesText, spanText } from "../text/figures.ts";
 import { Icon } from "../ui/icon.tsx";
 import { ProgressBar } from "../ui/progress-bar.tsx";
-import type { UploadView } from "./upload-queue.ts";
+import type { UploadView } from "./file-sending.ts";
 
 interface UploadListProps {
   uploads: readonly UploadView[];
@@ -51,6 +51,7 @@ export function UploadList({ uploads, onPause, onResume, onRemove }: UploadListP
 function wordsOf(upload: UploadView): string {
   const { state, problem, sentBytes, sizeBytes, bytesPerSecond } = upload;
   if (state === "failed") return problem ?? "It failed.";
+  if (state === "sending" && problem) return `${problem} Trying again…`;
   const amount = `${bytesText(sentBytes)} of ${bytesText(sizeBytes)}`;
   if (state === "waiting") return `Waiting · ${bytesText(sizeBytes)}`;
   if (state === "paused") return `Paused · ${amount}`;

@@ -1,6 +1,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
-import { UploadQueue, type UploadView } from "./upload-queue.ts";
+import type { UploadView } from "./file-sending.ts";
+import { UploadQueue } from "./upload-queue.ts";
 
 /** The uploads of this page, and how they are moved; they go on whatever view is seen. */
 export interface Uploads {

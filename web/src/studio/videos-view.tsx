@@ -52,7 +52,7 @@ export function VideosView() {
         </div>
       </div>
       <Problem text={problem ? sentenceOf(problem) : undefined} />
-      <UnfinishedUploads activeNames={uploads.map(({ name }) => name)} />
+      <UnfinishedUploads uploads={uploads} />
       <UploadList
         uploads={uploads}
         onPause={(id) => queue.pause(id)}
