@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { TestLibrary } from "../../../test/support/libraries.ts";
 import { livePeriod, row, SOUND, SOURCE } from "../../../test/support/recorded-rows.ts";
-import { systemClock } from "../../core/clock.ts";
+import type { VideoRepository } from "../../catalog/video-repository.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import { newStreamId } from "../../core/ids.ts";
 import { silentLogger } from "../../core/logger.ts";
@@ -18,10 +19,45 @@ const rowAt = (msn: number, bytes = "b".repeat(1_000)) => {
   return row({ msn, period: PERIOD, atMs: msn * 1_000, cells });
 };
 
+/** Retries come at once; what takes longer takes as long as it does. */
+const impatientClock: Clock = {
+  ...systemClock,
+  after: (ms, run) => systemClock.after(ms <= 5_000 ? 1 : ms, run),
+};
+
+type Call<Told extends unknown[], Answer> = (...told: Told) => Promise<Answer>;
+
+/** Fails the first time that it is called: before anything is done, or when it is done, so that the answer alone is lost. */
+function failingOnce<Told extends unknown[], Answer>(fails: "before" | "after", call: Call<Told, Answer>) {
+  let hasFailed = false;
+  return async (...told: Told): Promise<Answer> => {
+    const isDue = !hasFailed;
+    hasFailed = true;
+    if (!isDue) return call(...told);
+    if (fails === "after") await call(...told);
+    throw new DomainError("UNAVAILABLE", "the catalog is away");
+  };
+}
+
 /** A recorder into a real library, whose store can be taken away. */
-async function opened(t: TestContext, options: Partial<RecorderOptions> = {}) {
+async function opened(
+  t: TestContext,
+  options: Partial<RecorderOptions> = {},
+  change: (
+    videos: VideoRepository,
+    given: Pick<RecordingOptions, "link" | "advance">,
+  ) => Partial<RecordingOptions> = () => ({}),
+) {
   const { catalog, store, library, ...rest } = await TestLibrary.open(t);
-  const { videos } = catalog;
+  const { videos, streams } = catalog;
+  await streams.create({
+    ...{ streamId, name: null, ingestType: "rtmp", keyHash: streamId, keyHint: "hint" },
+    settings: { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: false },
+  });
+  const given: Pick<RecordingOptions, "link" | "advance"> = {
+    link: (streamId, videoId) => streams.setVideo(streamId, videoId),
+    advance: (videoId) => library.advance(videoId),
+  };
   const state = { isAway: false, putCount: 0 };
   const recordings: Recording[] = [];
   const recording: RecordingOptions = {
@@ -34,9 +70,9 @@ async function opened(t: TestContext, options: Partial<RecorderOptions> = {}) {
       },
       delete: (keys) => store.delete(keys),
     },
-    advance: (videoId) => library.advance(videoId),
-    link: async () => undefined,
     log: silentLogger,
+    ...given,
+    ...change(videos, given),
   };
   const lost: number[] = [];
   const recorder = new Recorder({
@@ -65,7 +101,8 @@ async function opened(t: TestContext, options: Partial<RecorderOptions> = {}) {
     const { videoId } = recordings[index] ?? {};
     return videoId && (await videos.get(videoId));
   };
-  return { ...rest, recorder, recordings, state, lost, shown, statusOf, videos, store, library };
+  const linked = async () => (await streams.get(streamId))?.videoId;
+  return { ...rest, recorder, recordings, state, lost, shown, statusOf, linked, videos, store, library };
 }
 
 test("stores and publishes what comes, and finishes the video", async (t) => {
@@ -80,6 +117,48 @@ test("stores and publishes what comes, and finishes the video", async (t) => {
   const keys = (await Array.fromAsync(store.list(`videos/${recordings[0]?.videoId}/source/`))).map(({ key }) => key);
   assert.equal(keys.length, 9);
   assert.deepEqual(await library.cleanUp({ isDryRun: true, olderThanMs: -1 }), [], "no object is without a record");
+});
+
+for (const fails of ["before", "after"] as const) {
+  const sentence = fails === "before" ? "a call of the catalog fails" : "the answer to a call of the catalog is lost";
+  test(`begins, ends and is played by its stream when ${sentence}`, async (t) => {
+    const once = failingOnce;
+    const { recorder, shown, statusOf, linked } = await opened(
+      t,
+      { clock: impatientClock },
+      (videos, { link, advance }) => ({
+        videos: {
+          create: once(fails, (...told) => videos.create(...told)),
+          setPlan: once(fails, (...told) => videos.setPlan(...told)),
+          commitChunks: once(fails, (...told) => videos.commitChunks(...told)),
+          finishRendition: once(fails, (...told) => videos.finishRendition(...told)),
+          failRendition: once(fails, (...told) => videos.failRendition(...told)),
+          setStatus: once(fails, (...told) => videos.setStatus(...told)),
+        },
+        link: once(fails, link),
+        advance: once(fails, advance),
+      }),
+    );
+    recorder.push(rowAt(0));
+    recorder.end();
+    await recorder.run();
+    assert.deepEqual(await shown(), [0]);
+    const video = await statusOf();
+    assert.deepEqual([video?.status, video?.durationMs], ["ready", 1_000]);
+    assert.equal(await linked(), video?.videoId);
+  });
+}
+
+test("is over when its video is deleted before the stream plays it", async (t) => {
+  const { recorder, recordings, statusOf } = await opened(t, {}, (videos, { link }) => ({
+    link: async (streamId, videoId) => {
+      await videos.remove(videoId);
+      return link(streamId, videoId);
+    },
+  }));
+  recorder.push(rowAt(0));
+  await recorder.run();
+  assert.deepEqual([recordings.length, await statusOf()], [1, undefined]);
 });
 
 test("leaves out what memory cannot hold while the store is away, and says what", async (t) => {

@@ -1,4 +1,5 @@
 import type { ChunkOutcome, NewChunk, VideoRepository } from "../../catalog/video-repository.ts";
+import { DomainError, type ErrorCode } from "../../core/errors.ts";
 import { newEpoch, newVideoId, type StreamId, type VideoId } from "../../core/ids.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -49,6 +50,9 @@ export interface BrokenRecording {
 /** Players name one track of sound, and nobody says in which language it is. */
 const SOUND = { language: null, label: "Audio" } as const;
 
+/** How far the record of a recording has come: asked for, there or not, then there, then what its stream plays. */
+type RecordStage = "none" | "asked" | "created" | "linked";
+
 /** A row that is on its way to the store. */
 interface PendingRow {
   readonly row: Row;
@@ -79,7 +83,8 @@ export class Recording {
   /** Stands in the keys of what this process puts. */
   readonly #attempt = newEpoch();
   #plan: RecordingPlan;
-  #title: string | undefined;
+  readonly #title: string | null;
+  #stage: RecordStage;
   /** What is to be told to the catalog before the next chunk can be. */
   #newRenditions: { readonly track: Track; readonly cell: Cell }[] = [];
   /** Epochs of renditions that are in the records and have nothing yet. */
@@ -100,7 +105,9 @@ export class Recording {
     const { videoId, plan, renditions, emptyEpochs } = broken;
     const stored = renditions.map(({ rendition }) => rendition);
     const timeline = RecordingTimeline.after(stored, plan.segmentTargetMs);
-    const recording = new Recording(options, videoId, plan, timeline, undefined);
+    const recording = new Recording(options, videoId, plan, timeline, null);
+    recording.#stage = "linked";
+    recording.#isPlanKept = true;
     for (const { rendition, chunkCount } of renditions) recording.#takeUp(rendition, chunkCount);
     for (const [renditionId, epoch] of emptyEpochs) recording.#emptyEpochs.set(renditionId, epoch);
     return recording;
@@ -111,14 +118,15 @@ export class Recording {
     videoId: VideoId,
     plan: RecordingPlan,
     timeline: RecordingTimeline,
-    title: string | undefined,
+    title: string | null,
   ) {
     this.#options = options;
     this.videoId = videoId;
     this.#plan = plan;
     this.#timeline = timeline;
     this.#title = title;
-    this.#isPlanKept = title === undefined;
+    this.#stage = "none";
+    this.#isPlanKept = false;
     this.#hasBegun = timeline.rowCount > 0;
     this.#storedMs = timeline.endMs;
     this.#publishedMs = timeline.endMs;
@@ -153,7 +161,7 @@ export class Recording {
 
   /** Puts a row into the store. Throws what the store throws, or RecordingGone; may then be called again with the same row. */
   async add(row: Row, isAfterLoss: boolean, signal: AbortSignal): Promise<void> {
-    await this.#create();
+    await this.#begin();
     if (this.#pending?.row !== row) this.#pending = this.#place(row, isAfterLoss);
     const { segments, endMs } = this.#pending;
     const outcomes = await Promise.allSettled(
@@ -167,7 +175,13 @@ export class Recording {
 
   /** Publishes what is in the store. */
   async publish(): Promise<void> {
-    if (this.unpublishedMs === 0) return;
+    if (this.unpublishedMs > 0) await this.#commit();
+    if (this.#hasBegun || this.#publishedMs === 0) return;
+    await this.#options.advance(this.videoId);
+    this.#hasBegun = true;
+  }
+
+  async #commit(): Promise<void> {
     await this.#keepPlan(null);
     const chunks = [...this.#tracks.values()].map((track) => this.#chunkOf(track));
     const outcomes = await this.#options.videos.commitChunks(this.videoId, chunks);
@@ -177,15 +191,13 @@ export class Recording {
       track.segments = [];
     }
     this.#publishedMs = this.#storedMs;
-    if (!this.#hasBegun) await this.#options.advance(this.videoId);
-    this.#hasBegun = true;
   }
 
   /** Nothing more will come: the video is whole with what is published. */
   async finish(): Promise<void> {
     const { videos, advance } = this.#options;
     if (!this.#hasBegun) {
-      if (this.#title === undefined) await videos.setStatus(this.videoId, NOTHING_STORED);
+      if (this.#stage !== "none") await videos.setStatus(this.videoId, NOTHING_STORED);
       return;
     }
     this.#isPlanKept = false;
@@ -214,16 +226,35 @@ export class Recording {
   }
 
   /** The record that people see, as soon as there is something to record. */
+  async #begin(): Promise<void> {
+    if (this.#stage === "linked") return;
+    if (this.#stage !== "created") await this.#create();
+    await this.#keepPlan(null);
+    await this.#link();
+  }
+
   async #create(): Promise<void> {
-    const title = this.#title;
-    if (title === undefined) return;
     const { videos, log } = this.#options;
     const { videoId } = this;
-    await videos.create({ videoId, title, description: null, source: null });
-    this.#title = undefined;
+    this.#stage = "asked";
+    try {
+      await videos.create({ videoId, title: this.#title, description: null, source: null });
+    } catch (error) {
+      // Nobody else has this id: it was created, and the answer was lost.
+      if (!hasCode(error, "VIDEO_CONFLICT")) throw error;
+    }
+    this.#stage = "created";
     log.info({ videoId }, "recording began");
-    await this.#keepPlan(null);
-    await this.#options.link(this.#plan.streamId, videoId);
+  }
+
+  async #link(): Promise<void> {
+    try {
+      await this.#options.link(this.#plan.streamId, this.videoId);
+    } catch (error) {
+      if (!hasCode(error, "VIDEO_NOT_FOUND")) throw error;
+      throw new RecordingGone("the video was deleted", { cause: error });
+    }
+    this.#stage = "linked";
   }
 
   /** Gives each segment its place in the video and in the store. */
@@ -307,6 +338,10 @@ export class Recording {
     this.#newRenditions = [];
     this.#isPlanKept = true;
   }
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof DomainError && error.code === code;
 }
 
 /** What a recording comes to of which nothing was stored. */
