@@ -8,6 +8,7 @@ export const CATALOG_MIGRATIONS: MigrationList = {
     "0001-stream": createStream,
     "0002-video": createVideo,
     "0003-stream-video": addStreamVideo,
+    "0004-rendition-begun": addRenditionBegun,
   },
 };
 
@@ -119,4 +120,9 @@ async function addStreamVideo(db: Kysely<unknown>, { key }: ColumnTypes): Promis
     .execute();
   // A video that is deleted looks for the streams that point at it.
   await db.schema.createIndex("stream_by_video").on("stream").columns(["video_id"]).execute();
+}
+
+/** Since when a rendition is being made this time: the video may be years old. */
+async function addRenditionBegun(db: Kysely<unknown>, { wholeNumber }: ColumnTypes): Promise<void> {
+  await db.schema.alterTable("video_rendition").addColumn("begun_at_ms", wholeNumber).execute();
 }

@@ -62,6 +62,7 @@ export interface VideoRenditionTable {
   readonly init: string | null;
   readonly chunk_count: number | null;
   readonly error: string | null;
+  readonly begun_at_ms: number | null;
 }
 
 export interface VideoChunkTable {

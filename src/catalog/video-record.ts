@@ -58,6 +58,8 @@ export interface VideoRenditionRecord {
   /** Known from the plan, or at the end of a rendition that is made in one go. */
   readonly chunkCount: number | null;
   readonly error: string | null;
+  /** Since when it is being made, this time; null for what an earlier version began. */
+  readonly begunAtMs: number | null;
 }
 
 /**

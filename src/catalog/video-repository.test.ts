@@ -178,7 +178,7 @@ onEach("gives all ids, or those of videos that are not finished", async (t, plac
 });
 
 onEach("keeps a plan with its renditions, and lets it grow without touching what is there", async (t, place) => {
-  const { videos, videoId } = await planned(t, place);
+  const { videos, videoId, clock } = await planned(t, place);
   const [planning] = await videos.renditions(videoId);
   assert.deepEqual(planning, {
     ...newRendition("720p"),
@@ -186,6 +186,7 @@ onEach("keeps a plan with its renditions, and lets it grow without touching what
     status: "waiting",
     init: null,
     error: null,
+    begunAtMs: clock.nowMs(),
   });
   assert.equal(await videos.commitChunk(newChunk(videoId, 0)), "committed");
   const audio = newRendition("audio", { kind: "audio", origin: "source", position: 9, chunkCount: null });
@@ -308,10 +309,12 @@ onEach("makes a failed rendition anew under an epoch of its own", async (t, plac
 });
 
 onEach("makes something else in the place of a rendition", async (t, place) => {
-  const { videos, videoId } = await planned(t, place);
+  const { videos, videoId, clock } = await planned(t, place);
+  clock.advance(5_000);
   const spec = { height: 480 };
   const renewed = await videos.renewRendition({ videoId, renditionId: "720p", epoch: "e1", nextEpoch: "e2", spec });
   assert.deepEqual([renewed?.rendition.spec, renewed?.rendition.chunkCount], [spec, null]);
+  assert.equal(renewed?.rendition.begunAtMs, clock.nowMs());
 });
 
 onEach("takes a chunk without segments beside any init, and counts it", async (t, place) => {

@@ -212,7 +212,7 @@ export class VideoRepository {
       plan: JSON.stringify(plan),
       duration_ms: whole(durationMs),
     };
-    const rows = renditions.map((rendition) => newRenditionRow(videoId, rendition));
+    const rows = renditions.map((rendition) => newRenditionRow(videoId, rendition, this.#nowMs()));
     const insertions = rows.map((row) =>
       this.#writer
         .insertInto("video_rendition")
@@ -333,14 +333,17 @@ export class VideoRepository {
     rendition: RenditionEpoch & { nextEpoch: string; spec?: JsonObject },
   ): Promise<{ rendition: VideoRenditionRecord; keyPrefixes: readonly string[] } | undefined> {
     const { videoId, nextEpoch, spec } = rendition;
-    const changed = spec && { spec: JSON.stringify(spec), chunk_count: null };
+    const changed = {
+      ...{ epoch: nextEpoch, status: "waiting" satisfies RenditionStatus, init: null, error: null },
+      ...{ begun_at_ms: this.#nowMs(), ...(spec && { spec: JSON.stringify(spec), chunk_count: null }) },
+    };
     const drop = this.#writer
       .deleteFrom("video_chunk")
       .where((eb) => eb.and(keyOf(rendition)))
       .returning("key_prefix");
     const renew = this.#writer
       .updateTable("video_rendition")
-      .set({ epoch: nextEpoch, status: "waiting" satisfies RenditionStatus, init: null, error: null, ...changed })
+      .set(changed)
       .where((eb) => eb.and(keyOf(rendition)))
       .returningAll();
     const isCurrent = (eb: ExpressionBuilder<CatalogSchema, "video">) =>
@@ -584,7 +587,7 @@ function keyOf({ videoId, renditionId, epoch }: RenditionEpoch) {
   return { video_id: videoId, rendition_id: renditionId, epoch };
 }
 
-function newRenditionRow(videoId: VideoId, rendition: NewRendition) {
+function newRenditionRow(videoId: VideoId, rendition: NewRendition, begunAtMs: number) {
   return {
     video_id: videoId,
     rendition_id: rendition.renditionId,
@@ -595,6 +598,7 @@ function newRenditionRow(videoId: VideoId, rendition: NewRendition) {
     position: rendition.position,
     spec: JSON.stringify(rendition.spec),
     chunk_count: rendition.chunkCount,
+    begun_at_ms: begunAtMs,
   };
 }
 

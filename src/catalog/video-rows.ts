@@ -47,6 +47,7 @@ export function toRenditionRecord(row: Selectable<VideoRenditionTable>): VideoRe
     init: row.init === null ? null : readJson(row.init),
     chunkCount: row.chunk_count,
     error: row.error,
+    begunAtMs: row.begun_at_ms,
   };
 }
 

@@ -33,7 +33,7 @@ const SPEC: JsonObject = {
 };
 const RECORD: VideoRenditionRecord = {
   ...{ videoId, renditionId: "720p", kind: "video", origin: "rung", epoch: "e1", status: "working", position: 0 },
-  ...{ spec: SPEC, init: stored(renditionInitJson(video)), chunkCount: 3, error: null },
+  ...{ spec: SPEC, init: stored(renditionInitJson(video)), chunkCount: 3, error: null, begunAtMs: 0 },
 };
 
 test("keeps what a header says, for either medium", () => {

@@ -49,22 +49,34 @@ const LEAST_TELLING_SHARE = 0.02;
 /** How far a video is, by what is committed. */
 export function progressOf(state: VideoState, clock: Clock): VideoProgress {
   const { video, plan } = state;
-  const elapsedMs = Math.max(1, clock.nowMs() - video.createdAtMs);
+  const elapsedMs = ({ record }: PlannedRendition) =>
+    Math.max(1, clock.nowMs() - (record.begunAtMs ?? video.createdAtMs));
   const shares = state.renditions.map((rendition) => shareOf(rendition, state));
   const efforts = state.renditions.map(({ spec }) => EFFORT[spec.kind]);
   const total = efforts.reduce((sum, effort) => sum + effort, 0);
   const share = total === 0 ? 0 : shares.reduce((sum, each, index) => sum + each * (efforts[index] ?? 0), 0) / total;
   const isUnderWay = video.status === "preparing" || video.status === "playable";
-  const canTell = isUnderWay && share >= LEAST_TELLING_SHARE;
   return {
     share: Math.min(1, share),
-    remainingMs: canTell ? Math.round((elapsedMs * (1 - share)) / share) : undefined,
-    renditions: state.renditions.map(({ record }, index) => ({
-      renditionId: record.renditionId,
-      share: shares[index] ?? 0,
-      speed: record.status === "working" ? ((shares[index] ?? 0) * (plan?.durationMs ?? 0)) / elapsedMs : undefined,
-    })),
+    remainingMs: isUnderWay ? remainingMs(state, elapsedMs) : undefined,
+    renditions: state.renditions.map((rendition, index) => {
+      const madeMs = (shares[index] ?? 0) * (plan?.durationMs ?? 0);
+      const { renditionId, status } = rendition.record;
+      const speed = status === "working" ? madeMs / elapsedMs(rendition) : undefined;
+      return { renditionId, share: shares[index] ?? 0, speed };
+    }),
   };
+}
+
+/** As long as what is being made will take at the pace that it has had; what was made before says nothing of that. */
+function remainingMs(state: VideoState, elapsedMs: (rendition: PlannedRendition) => number): number | undefined {
+  const open = state.renditions.filter(({ record }) => isUnsettled(record));
+  const efforts = open.map((rendition) => EFFORT[rendition.spec.kind]);
+  const total = efforts.reduce((sum, effort) => sum + effort, 0);
+  const made = open.reduce((sum, rendition, index) => sum + shareOf(rendition, state) * (efforts[index] ?? 0), 0);
+  const share = total === 0 ? 0 : made / total;
+  if (share < LEAST_TELLING_SHARE) return undefined;
+  return Math.round((Math.max(...open.map(elapsedMs)) * (1 - share)) / share);
 }
 
 function shareOf({ record }: PlannedRendition, state: VideoState): number {
