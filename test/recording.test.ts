@@ -188,6 +188,12 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
       assert.deepEqual(gaps, [0.2], "the time without encoder is left out");
       assert.equal(segments.filter(({ hasDiscontinuity }) => hasDiscontinuity).length, 1);
     }
+    const refused = await fetch(new URL(`/api/v1/videos/${video.video_id}/downloads`, server.httpUrl), {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.adminToken}`, "content-type": "application/json" },
+      body: JSON.stringify({ rendition: "source" }),
+    });
+    assert.deepEqual([refused.status, /has breaks/.test(await refused.text())], [409, true]);
     const source = rendition(recorded, "source");
     const periods = await decodePeriods(source);
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { rename } from "node:fs/promises";
 import { createServer, request as requestHttp } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -85,9 +86,23 @@ test("a film is uploaded, watched, renamed and deleted", async () => {
   await untilPlayed(watch, 6.2);
   assert.equal(await player.evaluate((video: MediaElement) => Math.round(video.duration)), 8);
 
-  const saved = page.waitForEvent("download");
   const row = page.getByRole("row", { name: /240p/ });
-  await row.getByRole("button", { name: "Make a file" }).click();
+  const make = row.getByRole("button", { name: "Make a file" });
+  const videoId = new URL(href ?? "", server.httpUrl).pathname.split("/").at(-1) ?? "";
+  const [sound, away] = [
+    join(server.dataDir, "objects", "videos", videoId, "audio_source"),
+    join(server.dataDir, "sound"),
+  ];
+  await rename(sound, away);
+  await make.click();
+  await row.getByText("A segment is not in the store.").waitFor();
+  await rename(away, sound);
+  await page.context().setOffline(true);
+  await make.click();
+  await row.getByText("The server does not answer.").waitFor();
+  await page.context().setOffline(false);
+  const saved = page.waitForEvent("download");
+  await make.click();
   await row.getByRole("link", { name: "Download" }).click();
   assert.match((await saved).suggestedFilename(), /^my.holiday.*\.mp4$/);
 
@@ -207,7 +222,7 @@ test("a film that the server may not fetch is refused in a sentence", async () =
   await page.getByRole("dialog").locator(".problem").getByText(/\.$/).waitFor();
 });
 
-/** Chromium writes every answer of 4xx to the console: no session yet, no stream of this id. */
+/** Chromium writes every answer of 4xx to the console (no session yet, no stream of this id), and what it could not ask. */
 function isUnexpected(error: string): boolean {
-  return !/status of 40[14]/.test(error);
+  return !/status of 40[14]|ERR_INTERNET_DISCONNECTED/.test(error);
 }

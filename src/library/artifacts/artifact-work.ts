@@ -1,18 +1,16 @@
-import type { VideoArtifactRecord, VideoRenditionRecord } from "../../catalog/video-record.ts";
+import type { VideoArtifactRecord } from "../../catalog/video-record.ts";
 import type { VideoRepository } from "../../catalog/video-repository.ts";
-import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Job, JobAttempt, JobHandler } from "../../jobs/job-queue.ts";
-import type { StoredRendition } from "../../packaging/stored-rendition.ts";
 import type { MakeTools } from "../make/contract.ts";
 import { mainVideo } from "../probe/source-media.ts";
 import { VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "../video-jobs.ts";
-import type { PlannedRendition, VideoState } from "../video-records.ts";
+import type { VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "../video-source.ts";
 import { ArtifactPublisher, type MadeArtifact } from "./artifact-publisher.ts";
 import { hasArtifact, isHeard, POSTER, PREVIEW, PREVIEW_IMAGE, STORYBOARD, thumbnailName } from "./artifact-steps.ts";
-import { downloadDetails, downloadName } from "./downloads.ts";
+import { downloadDetails, downloadName, partsOfDownload, readDownload } from "./downloads.ts";
 import { makeCover, makePoster, makeStoredPoster, type Poster } from "./poster.ts";
 import { makeMovingPicture, makePreview, PREVIEW_SIDE } from "./preview.ts";
 import { makeThumbnails, THUMBNAIL_SIDE } from "./stills.ts";
@@ -129,15 +127,7 @@ export class ArtifactWork {
     const { renditionId, epoch } = VIDEO_JOB_DATA["video.download"].parse(job.data);
     const wanted = state.renditions.find(({ record }) => record.renditionId === renditionId && record.epoch === epoch);
     if (!wanted || hasArtifact(artifacts, downloadName(wanted.record))) return;
-    const records = [wanted.record, ...soundBesideOf(state, wanted)];
-    const renditions: StoredRendition[] = [];
-    for (const record of records) {
-      const rendition = await readWhole(videos, record);
-      if (!rendition) throw new DomainError("VIDEO_CONFLICT", `${record.renditionId} is not whole`);
-      if (!rendition.isUnbroken)
-        throw new DomainError("VIDEO_CONFLICT", "the recording has breaks, an MP4 can have none");
-      renditions.push(rendition);
-    }
+    const renditions = await readDownload(videos, partsOfDownload(state, wanted.record));
     const onProgress = (share: number) => report({ share });
     const body = writeStoredMovie({ store: tools.store, renditions, signal, onProgress });
     const contentType = wanted.record.kind === "audio" ? "audio/mp4" : "video/mp4";
@@ -145,14 +135,6 @@ export class ArtifactWork {
       { name: downloadName(wanted.record), contentType, body, details: downloadDetails(wanted.record) },
     ]);
   }
-}
-
-/** What is heard beside a picture; nothing for sound, and where the sound could not be made. */
-function soundBesideOf({ renditions }: VideoState, { spec }: PlannedRendition): readonly VideoRenditionRecord[] {
-  const soundId = spec.kind === "video" ? spec.audioRenditionId : null;
-  return renditions
-    .map(({ record }) => record)
-    .filter(({ renditionId, status }) => renditionId === soundId && status !== "errored");
 }
 
 function posterArtifact({ jpeg, size }: Poster): MadeArtifact {

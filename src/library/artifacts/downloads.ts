@@ -4,14 +4,15 @@ import type { VideoRepository } from "../../catalog/video-repository.ts";
 import { DomainError } from "../../core/errors.ts";
 import type { VideoId } from "../../core/ids.ts";
 import type { JobQueue } from "../../jobs/job-queue.ts";
+import type { StoredRendition } from "../../packaging/stored-rendition.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { downloadJob } from "../video-jobs.ts";
-import type { VideoState } from "../video-records.ts";
+import type { PlannedRendition, VideoState } from "../video-records.ts";
 import type { VideoRoad } from "../video-road.ts";
-import { largestPictureRecord } from "./whole-renditions.ts";
+import { largestPictureRecord, readWhole } from "./whole-renditions.ts";
 
 export interface DownloadsOptions {
-  readonly videos: Pick<VideoRepository, "artifacts" | "removeArtifact">;
+  readonly videos: Pick<VideoRepository, "artifacts" | "removeArtifact" | "chunks">;
   readonly jobs: Pick<JobQueue, "add">;
   readonly road: Pick<VideoRoad, "state">;
   readonly store: Pick<ObjectStore, "delete">;
@@ -45,7 +46,7 @@ export class Downloads {
 
   /**
    * Without `renditionId`, of the best. Throws VIDEO_NOT_FOUND, NOT_FOUND for a rendition that there is not, and
-   * VIDEO_CONFLICT for one that is not whole.
+   * VIDEO_CONFLICT for one that is not whole, or has breaks.
    */
   async request(videoId: VideoId, renditionId: string | undefined): Promise<RequestedDownload> {
     const { videos, jobs, road, store } = this.#options;
@@ -57,6 +58,10 @@ export class Downloads {
     if (made && details.parse(made.details).epoch === record.epoch) {
       return { renditionId: record.renditionId, name, jobId: undefined };
     }
+    const parts = partsOfDownload(state, record);
+    for (const { renditionId: part, status } of parts) if (status !== "ready") throw notWhole(part);
+    // What is made of an original has no breaks.
+    if (!state.video.source) await readDownload(videos, parts);
     // It is of what the rendition was before it was made anew.
     if (made) await store.delete([(await videos.removeArtifact(videoId, name)) ?? made.key]);
     return { renditionId: record.renditionId, name, jobId: await jobs.add(downloadJob(videoId, record)) };
@@ -83,6 +88,33 @@ export function downloadsOf(artifacts: readonly VideoArtifactRecord[]): readonly
     });
 }
 
+/** What a download of this rendition holds: it, and what is heard beside a picture where that could be made. */
+export function partsOfDownload(
+  { renditions }: VideoState,
+  { renditionId }: VideoRenditionRecord,
+): readonly VideoRenditionRecord[] {
+  const named = (id: string | null | undefined) => renditions.find(({ record }) => record.renditionId === id);
+  const wanted = named(renditionId);
+  const sound = named(wanted && soundIdOf(wanted));
+  return [wanted, sound?.record.status === "errored" ? undefined : sound].flatMap((part) => part?.record ?? []);
+}
+
+/** Throws VIDEO_CONFLICT when one of them is not whole, or has breaks, which an MP4 cannot have. */
+export async function readDownload(
+  videos: Pick<VideoRepository, "chunks">,
+  parts: readonly VideoRenditionRecord[],
+): Promise<readonly StoredRendition[]> {
+  const renditions: StoredRendition[] = [];
+  for (const record of parts) {
+    const rendition = await readWhole(videos, record);
+    if (!rendition) throw notWhole(record.renditionId);
+    if (!rendition.isUnbroken)
+      throw new DomainError("VIDEO_CONFLICT", "the recording has breaks, an MP4 can have none");
+    renditions.push(rendition);
+  }
+  return renditions;
+}
+
 export function downloadDetails({ renditionId, epoch }: VideoRenditionRecord) {
   return { renditionId, epoch };
 }
@@ -102,11 +134,19 @@ export function savedName({ title, source, videoId }: VideoRecord, name: string)
 
 const DOWNLOAD_NAME = /^downloads\/(.+)\.(mp4|m4a)$/;
 
+function soundIdOf({ spec }: PlannedRendition): string | null {
+  return spec.kind === "video" ? spec.audioRenditionId : null;
+}
+
+function notWhole(renditionId: string): DomainError {
+  return new DomainError("VIDEO_CONFLICT", `${renditionId} is not whole`);
+}
+
 function wholeOf({ renditions }: VideoState, renditionId: string): VideoRenditionRecord {
   const record = renditions.map((each) => each.record).find((each) => each.renditionId === renditionId);
   if (!record || record.kind === "text")
     throw new DomainError("NOT_FOUND", `the video has no rendition ${renditionId}`);
-  if (record.status !== "ready") throw new DomainError("VIDEO_CONFLICT", `${renditionId} is not whole`);
+  if (record.status !== "ready") throw notWhole(renditionId);
   return record;
 }
 

@@ -2,6 +2,7 @@ import type {
   CreatedStream,
   CreateStream,
   ImportStarted,
+  Job,
   JobPage,
   KeyGrant,
   Playback,
@@ -85,6 +86,7 @@ export const api = {
   importVideo: (url: string, title: string) =>
     call<ImportStarted>("/api/v1/videos/import", { method: "POST", body: { url, ...(title !== "" && { title }) } }),
   imports: (signal?: AbortSignal) => call<JobPage>("/api/v1/jobs?kind=video.import&limit=20", { signal }),
+  job: (id: string, signal?: AbortSignal) => call<Job>(`/api/v1/jobs/${encodeURIComponent(id)}`, { signal }),
   cancelJob: (id: string) => call<unknown>(`/api/v1/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   requestDownload: (id: string, rendition: string) =>
     call<RequestedDownload>(`${videoPath(id)}/downloads`, { method: "POST", body: { rendition } }),

@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
-import type { VideoDownload, VideoRenditionFacts } from "../api/model.ts";
+import type { RequestedDownload, VideoDownload, VideoRenditionFacts } from "../api/model.ts";
 import { codecText, formatText } from "../text/figures.ts";
 import { ProgressBar } from "../ui/progress-bar.tsx";
+import { DownloadButton } from "./download-button.tsx";
 
 interface VideoRenditionsProps {
   renditions: readonly VideoRenditionFacts[];
@@ -10,7 +10,7 @@ interface VideoRenditionsProps {
   /** They come out of a broadcast: nothing is made, and nothing can be made again. */
   isRecorded: boolean;
   onRetry: (renditionId: string) => void;
-  onDownload: (renditionId: string) => void;
+  onDownload: (renditionId: string) => Promise<RequestedDownload>;
 }
 
 const KINDS = { video: "—", audio: "Sound", text: "Subtitles" } as const;
@@ -42,7 +42,7 @@ export function VideoRenditions({ renditions, downloads, isRecorded, onRetry, on
               <td data-label="State">
                 <RenditionState rendition={rendition} isRecorded={isRecorded} onRetry={onRetry} />
                 {rendition.status === "ready" && rendition.kind !== "text" && (
-                  <Download
+                  <DownloadButton
                     download={downloads.find((each) => each.rendition === rendition.id)}
                     onRequest={() => onDownload(rendition.id)}
                   />
@@ -53,27 +53,6 @@ export function VideoRenditions({ renditions, downloads, isRecorded, onRetry, on
         </tbody>
       </table>
     </section>
-  );
-}
-
-/** The file of a rendition; made when somebody asks for it. */
-function Download({ download, onRequest }: { download: VideoDownload | undefined; onRequest: () => void }) {
-  const [isRequested, setRequested] = useState(false);
-  if (download) {
-    return (
-      <a class="button quiet" href={download.url} download="">
-        Download
-      </a>
-    );
-  }
-  const request = () => {
-    setRequested(true);
-    onRequest();
-  };
-  return (
-    <button type="button" class="button quiet" disabled={isRequested} onClick={request}>
-      {isRequested ? "Making the file …" : "Make a file"}
-    </button>
   );
 }
 

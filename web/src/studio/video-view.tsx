@@ -56,7 +56,7 @@ export function VideoView({ videoId }: { videoId: string }) {
                 renditions={video.renditions}
                 downloads={video.downloads}
                 onRetry={(rendition) => attempt(() => api.retryRendition(videoId, rendition))}
-                onDownload={(rendition) => attempt(() => api.requestDownload(videoId, rendition))}
+                onDownload={(rendition) => api.requestDownload(videoId, rendition)}
               />
             </div>
             <div class="column">
