@@ -98,7 +98,7 @@ async function isPausedWhenReady(video: MediaElement): Promise<boolean> {
   return video.paused;
 }
 
-describe("the watch page", { concurrency: 3 }, () => {
+describe("the watch page", { concurrency: 4 }, () => {
   test("a film goes on where it was when its format is switched, and stays paused", async () => {
     const { page } = await browser.openPage(`${server.httpUrl}/watch/${film.videoId}`);
     await untilWatch(page, { format: "hls", nearS: 0.2 });
@@ -115,6 +115,29 @@ describe("the watch page", { concurrency: 3 }, () => {
     assert.ok(await player.evaluate(isPausedWhenReady));
     await page.getByRole("button", { name: "play", exact: true }).click();
     await untilWatch(page, { nearS: pausedS + 0.5 });
+  });
+
+  test("a film whose making is stopped in the studio can be watched as far as it goes", async () => {
+    const path = await writeSource(
+      ...["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=120", "-c:v", "mpeg4", "-q:v", "12"],
+      ...["-g", "250", join(directory, "stopped.avi")],
+    );
+    const stopped = await uploadFilm(server, path);
+    await stopped.until(["playable"], soon());
+    const { page: studio } = await browser.openPage(`${server.httpUrl}/#token=${server.adminToken}`);
+    studio.setDefaultTimeout(PATIENCE_MS);
+    await studio.getByRole("link", { name: "Videos" }).click();
+    await studio.getByRole("link", { name: "stopped.avi", exact: true }).click();
+    await studio.getByRole("button", { name: "Stop", exact: true }).click();
+    const question = studio.getByRole("dialog");
+    await question.getByText("What is there of it can still be watched").waitFor();
+    await question.getByRole("button", { name: "Stop", exact: true }).click();
+    await studio.getByText("What is there of it can be watched").waitFor();
+    assert.equal((await stopped.now()).status, "errored");
+    await studio.getByRole("button", { name: "Play", exact: true }).waitFor();
+    const href = await studio.getByRole("link", { name: "Watch page" }).getAttribute("href");
+    const { page } = await browser.openPage(`${server.httpUrl}${href}`);
+    await untilWatch(page, { state: "stored", nearS: 0.2 });
   });
 
   for (const [format, fatalCount] of [

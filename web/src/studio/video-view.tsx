@@ -15,6 +15,7 @@ import { DeleteVideoDialog } from "./delete-video-dialog.tsx";
 import { EditVideoDialog } from "./edit-video-dialog.tsx";
 import { VIDEOS_HREF } from "./route.ts";
 import { useSessionLoss } from "./session-loss.ts";
+import { StopVideoDialog } from "./stop-video-dialog.tsx";
 import { POLL_MS } from "./streams-view.tsx";
 import { VideoBadge } from "./video-badge.tsx";
 import { Poster } from "./video-card.tsx";
@@ -22,9 +23,10 @@ import { VideoRenditions } from "./video-renditions.tsx";
 
 /** Everything about one video. */
 export function VideoView({ videoId }: { videoId: string }) {
-  const load = useCallback((signal: AbortSignal) => api.video(videoId, signal), [videoId]);
-  const { value: video, problem, refresh } = usePoll(load, POLL_MS);
-  const [open, setOpen] = useState<"edit" | "delete">();
+  const load = useCallback((signal: AbortSignal) => readVideo(videoId, signal), [videoId]);
+  const { value, problem, refresh } = usePoll(load, POLL_MS);
+  const { video, isPlayable = false } = value ?? {};
+  const [open, setOpen] = useState<"edit" | "delete" | "stop">();
   const [failure, setFailure] = useState<string>();
   useSessionLoss(problem);
   const attempt = async (call: () => Promise<unknown>) => {
@@ -45,11 +47,11 @@ export function VideoView({ videoId }: { videoId: string }) {
       <Problem text={failure ?? (problem ? sentenceOf(problem) : undefined)} />
       {video && !isGone && (
         <>
-          <VideoTitle video={video} onEdit={() => setOpen("edit")} onDelete={() => setOpen("delete")} />
+          <VideoTitle {...{ video, isPlayable }} onEdit={() => setOpen("edit")} onDelete={() => setOpen("delete")} />
           <div class="detail">
             <div class="column">
-              <VideoPreview video={video} />
-              <Making video={video} onCancel={() => attempt(() => api.cancelVideo(videoId))} />
+              <VideoPreview video={video} isPlayable={isPlayable} />
+              <Making video={video} isPlayable={isPlayable} onStop={() => setOpen("stop")} />
               <VideoVitals video={video} />
               <VideoRenditions
                 isRecorded={video.recording !== null}
@@ -79,6 +81,17 @@ export function VideoView({ videoId }: { videoId: string }) {
               }}
             />
           )}
+          {open === "stop" && (
+            <StopVideoDialog
+              title={video.title}
+              isPlayable={isPlayable}
+              onClose={() => setOpen(undefined)}
+              onStop={() => {
+                setOpen(undefined);
+                void attempt(() => api.cancelVideo(videoId));
+              }}
+            />
+          )}
           {open === "delete" && (
             <DeleteVideoDialog
               video={video}
@@ -94,7 +107,18 @@ export function VideoView({ videoId }: { videoId: string }) {
   );
 }
 
-function VideoTitle({ video, onEdit, onDelete }: { video: VideoDetails; onEdit: () => void; onDelete: () => void }) {
+interface VideoProps {
+  video: VideoDetails;
+  /** Its beginning is there, at least. */
+  isPlayable: boolean;
+}
+
+interface VideoTitleProps extends VideoProps {
+  onEdit: () => void;
+  onDelete: () => void;
+}
+
+function VideoTitle({ video, isPlayable, onEdit, onDelete }: VideoTitleProps) {
   return (
     <div class="title-row">
       <div class="named">
@@ -114,7 +138,7 @@ function VideoTitle({ video, onEdit, onDelete }: { video: VideoDetails; onEdit: 
           label="Embed"
           icon="code"
         />
-        {canPlay(video) && (
+        {isPlayable && (
           <a class="button primary" href={watchUrl("", video.video_id)} target="_blank" rel="noopener">
             <Icon name="open" /> Watch page
           </a>
@@ -125,7 +149,7 @@ function VideoTitle({ video, onEdit, onDelete }: { video: VideoDetails; onEdit: 
 }
 
 /** The poster until somebody wants to see more. */
-function VideoPreview({ video }: { video: VideoDetails }) {
+function VideoPreview({ video, isPlayable }: VideoProps) {
   const [isPlaying, setPlaying] = useState(false);
   if (isPlaying) {
     return (
@@ -141,7 +165,7 @@ function VideoPreview({ video }: { video: VideoDetails }) {
   return (
     <div class="preview">
       <Poster video={video} />
-      {canPlay(video) && (
+      {isPlayable && (
         <button type="button" class="play-preview" onClick={() => setPlaying(true)}>
           <Icon name="play" />
           <span>Play</span>
@@ -152,8 +176,11 @@ function VideoPreview({ video }: { video: VideoDetails }) {
 }
 
 /** Why there is no video, or how far it is. */
-function Making({ video, onCancel }: { video: VideoDetails; onCancel: () => void }) {
-  if (video.error) return <Problem text={asSentence(video.error.message)} />;
+function Making({ video, isPlayable, onStop }: VideoProps & { onStop: () => void }) {
+  if (video.error) {
+    const rest = isPlayable ? " What is there of it can be watched." : "";
+    return <Problem text={`${asSentence(video.error.message)}${rest}`} />;
+  }
   if (video.recording) return <RecordingNote video={video} />;
   if (video.status === "ready") return null;
   const left = video.remaining_ms === null ? "" : ` · ${spanText(video.remaining_ms)} left`;
@@ -165,7 +192,7 @@ function Making({ video, onCancel }: { video: VideoDetails; onCancel: () => void
           {Math.round(video.progress * 100)} %{left}
         </span>
       </div>
-      <button type="button" class="button quiet" onClick={onCancel}>
+      <button type="button" class="button quiet" onClick={onStop}>
         Stop
       </button>
       <ProgressBar label="Making the video" share={video.progress} />
@@ -224,6 +251,10 @@ function ShareVideo({ video }: { video: VideoDetails }) {
   );
 }
 
-function canPlay({ status }: VideoDetails): boolean {
-  return status === "ready" || status === "playable";
+/** Of what was stopped, or failed late, only its playback tells whether there is something to play. */
+async function readVideo(videoId: string, signal: AbortSignal) {
+  const video = await api.video(videoId, signal);
+  const { status } = video;
+  const isStopped = status === "errored" && (await api.videoPlayback(videoId, signal)).is_playable;
+  return { video, isPlayable: status === "ready" || status === "playable" || isStopped };
 }
