@@ -55,7 +55,7 @@ test("migrates once, and refuses tables of a newer Headwater", async (t) => {
   const steps: unknown[] = [];
   const log = { ...silentLogger, info: (fields: Record<string, unknown>) => void steps.push(fields.steps) };
   for (let start = 0; start < 2; start++) await (await Catalog.open({ dataDir, log })).close();
-  assert.deepEqual(steps, [["0001-stream", "0002-video", "0003-stream-video"]]);
+  assert.deepEqual(steps, [["0001-stream", "0002-video", "0003-stream-video", "0004-rendition-begun"]]);
   const database = new DatabaseSync(join(dataDir, "catalog.sqlite"));
   database.exec("insert into kysely_migration values ('9999-of-tomorrow', '2030-01-01')");
   database.close();
