@@ -208,10 +208,39 @@ test("a file that is no film is refused in a sentence", async () => {
   const refused = page.locator(".upload.failed");
   await refused.waitFor();
   assert.match((await refused.textContent()) ?? "", /The file is of no kind that is known/);
+  assert.deepEqual(await keptKeys(page), []);
   await page.getByRole("button", { name: "Stop uploading notes.mp4" }).click();
   await refused.waitFor({ state: "detached" });
   assert.equal(await page.getByText("Not finished:").count(), 0);
-  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), [], "nothing is promised to go on");
+});
+
+/** What the browser keeps of uploads, to go on with them. */
+function keptKeys(page: Page): Promise<string[]> {
+  return page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith("tus::")));
+}
+
+test("no upload is promised to go on that was stopped, or that the server has forgotten", async () => {
+  const { page } = await openVideos();
+  // No piece gets to the server, nor that it was stopped.
+  await page.route("**/api/v1/uploads/*", () => undefined);
+  const buffer = Buffer.from("a poem");
+  await page.getByLabel("Files to upload").setInputFiles({ name: "stopped.mp4", mimeType: "video/mp4", buffer });
+  await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.startsWith("tus::")));
+  await page.getByRole("button", { name: "Stop uploading stopped.mp4" }).click();
+  await page.locator(".upload").waitFor({ state: "detached" });
+  assert.deepEqual(await keptKeys(page), []);
+  await page.evaluate(() => {
+    for (const hours of [1, 30, 200]) {
+      const creationTime = new Date(Date.now() - hours * 3_600_000).toString();
+      const kept = { size: 6, creationTime, metadata: { filename: `hours-${hours}.mp4` }, uploadUrl: "/gone" };
+      localStorage.setItem(`tus::${hours}::1`, JSON.stringify(kept));
+    }
+  });
+  await page.reload();
+  const note = page.getByText("Not finished:");
+  await note.waitFor();
+  assert.match((await note.textContent()) ?? "", /Not finished: hours-1\.mp4\./);
+  assert.deepEqual((await keptKeys(page)).sort(), ["tus::1::1", "tus::30::1"]);
 });
 
 test("a film that the server may not fetch is refused in a sentence", async () => {

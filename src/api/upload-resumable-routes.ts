@@ -62,8 +62,10 @@ export function resumableUploadRoutes(scope: FastifyInstance, dependencies: ApiD
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(PIECE, (_request, _payload, done) => done(null));
   scope.setErrorHandler(async (error, request, reply) => {
-    if (request.raw.complete) throw error;
-    if (!isBrokenOff(error)) return refuseEarly(request, reply, error, clock);
+    if (!isBrokenOff(error)) {
+      if (request.raw.complete) throw error;
+      return refuseEarly(request, reply, error, clock);
+    }
     // Clients take an answer for final, and a connection that breaks for a reason to go on.
     reply.hijack();
     request.raw.socket.destroy();

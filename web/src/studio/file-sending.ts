@@ -136,6 +136,7 @@ export class FileSending {
   #canGoOn(error: Error): boolean {
     if (!canPass(error)) return false;
     this.#problem = isLocked(error) ? undefined : sentenceFor(error);
+    if (isLocked(error)) this.#sentBytes = this.#file.size;
     this.#samples = [];
     this.#changed();
     return true;
