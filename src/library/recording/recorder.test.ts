@@ -86,6 +86,7 @@ async function opened(
     maxDurationMs: 3_600_000,
     onStored: () => {},
     onLost: (ms) => lost.push(ms),
+    onUnfinished: (videoId) => assert.fail(`${videoId} was left unfinished`),
     clock: systemClock,
     log: silentLogger,
     ...options,

@@ -1,4 +1,5 @@
 import { type Clock, pause } from "../../core/clock.ts";
+import type { VideoId } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type Recording, RecordingGone } from "./recording.ts";
 import { endMsOf, leadOf, type Row, sizeOf, startMsOf } from "./row.ts";
@@ -12,6 +13,8 @@ export interface RecorderOptions {
   readonly maxDurationMs: number;
   readonly onStored: (byteCount: number) => void;
   readonly onLost: (durationMs: number) => void;
+  /** Told of a recording whose end could not be put into the records: `finish` does it, and may be called until it succeeds. */
+  readonly onUnfinished: (videoId: VideoId, finish: () => Promise<void>) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -193,27 +196,44 @@ export class Recorder {
     }
   }
 
-  /** What is stored is published and whole. Should that fail too, the next start does it. */
+  /** It ends here. Should the records not take that now, they have to later. */
   async #abandon(error: unknown): Promise<void> {
-    const { log, onLost } = this.#options;
     const recording = this.#recording;
-    const videoId = recording?.videoId;
+    if (!(error instanceof RecordingGone)) this.#loseQueue(error);
+    if (!recording) return;
+    const { videoId } = recording;
+    const putInOrder = () => this.#putInOrder(recording);
     try {
-      if (error instanceof RecordingGone) {
-        log.info({ videoId, reason: error.message }, "recording stopped");
-        await recording?.discard();
-        return;
-      }
-      const lostMs = this.#queue.reduce((sum, { row, lostMs: before }) => sum + durationOf(row) + before, this.#lostMs);
-      log.error({ videoId, lostMs, err: error }, "the end of a recording could not be stored");
-      onLost(lostMs);
-      if (lostMs > 0) recording?.addGap(lostMs);
-      await recording?.publish();
-      if (!this.#isLeft) await recording?.finish();
-      await recording?.dropRow();
+      await (error instanceof RecordingGone ? this.#discard(recording, error) : putInOrder());
     } catch (err) {
-      log.warn({ videoId, err }, "a recording could not be put in order");
+      this.#options.log.warn({ videoId, err }, "a recording could not be put in order");
+      if (!this.#isLeft) this.#options.onUnfinished(videoId, putInOrder);
     }
+  }
+
+  #loseQueue(err: unknown): void {
+    const { log, onLost } = this.#options;
+    const lostMs = this.#queue.reduce((sum, { row, lostMs: before }) => sum + durationOf(row) + before, this.#lostMs);
+    log.error({ videoId: this.#recording?.videoId, lostMs, err }, "the end of a recording could not be stored");
+    onLost(lostMs);
+    if (lostMs > 0) this.#recording?.addGap(lostMs);
+  }
+
+  /** What is stored is published and whole. */
+  async #putInOrder(recording: Recording): Promise<void> {
+    try {
+      await recording.publish();
+      if (!this.#isLeft) await recording.finish();
+      await recording.dropRow();
+    } catch (error) {
+      if (!(error instanceof RecordingGone)) throw error;
+      await this.#discard(recording, error);
+    }
+  }
+
+  #discard(recording: Recording, { message: reason }: RecordingGone): Promise<void> {
+    this.#options.log.info({ videoId: recording.videoId, reason }, "recording stopped");
+    return recording.discard();
   }
 
   #lose(durationMs: number): void {

@@ -1,7 +1,7 @@
 import type { StreamRepository } from "../../catalog/stream-repository.ts";
 import type { VideoRecord } from "../../catalog/video-record.ts";
 import type { VideoRepository } from "../../catalog/video-repository.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, pause } from "../../core/clock.ts";
 import type { StreamId, VideoId } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { LivePresentation } from "../../packaging/presentation.ts";
@@ -38,6 +38,8 @@ export interface RecordedBroadcast {
 /** A server that was away for longer has missed the publisher's return: what comes now is another broadcast. */
 const RESUMED_WITHIN_MS = 10 * 60_000;
 const CLOSE_LIMIT_MS = 1_000;
+/** How often a recording is tried to be finished that the records did not take. */
+const FINISH_EVERY_MS = 60_000;
 
 interface Broken {
   readonly videoId: VideoId;
@@ -51,6 +53,7 @@ export class Recordings {
   /** Unfinished ones that the next broadcast of the stream goes on with. */
   readonly #broken = new Map<StreamId, Broken>();
   readonly #finishing = new Set<Promise<void>>();
+  readonly #leaving = new AbortController();
 
   constructor(options: RecordingsOptions) {
     this.#options = options;
@@ -77,6 +80,7 @@ export class Recordings {
     const log = this.#options.log.child({ streamId });
     const recorder = new Recorder({
       ...{ maxBufferBytes, maxDurationMs, onStored, onLost, clock, log },
+      onUnfinished: (videoId, finish) => this.#finish(videoId, finish),
       open: (row) => this.#open(broadcast, row, log),
     });
     const gatherer = new RowGatherer({
@@ -93,6 +97,7 @@ export class Recordings {
 
   /** The server is about to end: recordings stay unfinished from here on, so that the next one goes on with them. */
   leave(): void {
+    this.#leaving.abort();
     for (const { cancel } of this.#broken.values()) cancel();
     for (const recorder of this.#recorders) recorder.leaveUnfinished();
   }
@@ -114,20 +119,36 @@ export class Recordings {
       this.#finish(videoId);
       return;
     }
-    const windowMs = stream.settings.reconnectWindowMs ?? reconnectWindowMs;
-    const finish = () => {
-      this.#broken.delete(stream.streamId);
-      this.#finish(videoId);
-    };
-    this.#broken.set(stream.streamId, { videoId, cancel: clock.after(windowMs, finish) });
+    this.#await(stream.streamId, videoId, stream.settings.reconnectWindowMs ?? reconnectWindowMs);
   }
 
-  #finish(videoId: VideoId): void {
-    const { log } = this.#options;
-    const finished = this.#finishNow(videoId)
-      .catch((err: unknown) => log.warn({ videoId, err }, "a recording could not be finished"))
-      .finally(() => this.#finishing.delete(finished));
+  /** It is finished as it is when nobody goes on with it for so long. */
+  #await(streamId: StreamId, videoId: VideoId, limitMs: number): void {
+    const finish = () => {
+      this.#broken.delete(streamId);
+      this.#finish(videoId);
+    };
+    this.#broken.set(streamId, { videoId, cancel: this.#options.clock.after(limitMs, finish) });
+  }
+
+  #finish(videoId: VideoId, finish = () => this.#finishNow(videoId)): void {
+    const finished = this.#untilDone(videoId, finish).finally(() => this.#finishing.delete(finished));
     this.#finishing.add(finished);
+  }
+
+  /** Should the server end before, the next one does it. */
+  async #untilDone(videoId: VideoId, finish: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#leaving;
+    while (!signal.aborted) {
+      try {
+        await finish();
+        return;
+      } catch (err) {
+        log.warn({ videoId, err }, "a recording could not be finished now; that is tried again");
+      }
+      await pause(clock, FINISH_EVERY_MS, signal);
+    }
   }
 
   async #finishNow(videoId: VideoId): Promise<void> {
@@ -140,10 +161,7 @@ export class Recordings {
 
   async #open({ streamId, title, presentation }: RecordedBroadcast, row: Row, log: Logger): Promise<Recording> {
     const options = this.#recordingOptions(log);
-    const unfinished = this.#broken.get(streamId);
-    unfinished?.cancel();
-    const broken = unfinished && (await this.#read(unfinished.videoId));
-    this.#broken.delete(streamId);
+    const broken = await this.#brokenOf(streamId);
     if (broken) {
       log.info({ videoId: broken.videoId }, "recording goes on");
       return Recording.resume(options, broken);
@@ -151,6 +169,23 @@ export class Recordings {
     const { segmentTargetMs } = presentation.options;
     const { targetDurationS } = presentation;
     return Recording.begin(options, { streamId, title, startedAtMs: onAirAtMs(row), segmentTargetMs, targetDurationS });
+  }
+
+  /** What the stream's broadcast goes on with, which nobody else finishes then. */
+  async #brokenOf(streamId: StreamId): Promise<BrokenRecording | undefined> {
+    const unfinished = this.#broken.get(streamId);
+    if (!unfinished) return undefined;
+    const { videoId, cancel } = unfinished;
+    cancel();
+    try {
+      const broken = await this.#read(videoId);
+      this.#broken.delete(streamId);
+      return broken;
+    } catch (error) {
+      // Whoever asked may give up, and the publisher never come back.
+      this.#await(streamId, videoId, FINISH_EVERY_MS);
+      throw error;
+    }
   }
 
   #recordingOptions(log: Logger): RecordingOptions {
