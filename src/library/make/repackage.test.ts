@@ -117,6 +117,13 @@ test("hands on the first chunk before the last is read", { timeout: 120_000 }, a
   );
 });
 
+test("ends when a chunk cannot be taken, though most of the film is unread", { timeout: 120_000 }, async () => {
+  const picture = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=4", "-vf", "noise=alls=80:allf=t"];
+  const path = await writeSource(...picture, ...x264("-qp", "10"), at("large.mp4"));
+  const onChunk = () => Promise.reject(new Error("no room"));
+  await assert.rejects(copy(path, { onChunk }), /no room/);
+});
+
 test("refuses open groups of pictures that are too long between closed ones", { timeout: 120_000 }, async () => {
   const path = await writeSource(...PICTURE, ...x264("-x264-params", "open-gop=1:keyint=20"), at("open.mp4"));
   const { outcomes } = await copy(path, { mostGopMs: 2000 });

@@ -91,13 +91,22 @@ class TrackCopy {
     };
     const pipe = pieces[Symbol.asyncIterator]();
     try {
+      await this.#readFrames(pipe, sink, onFailure);
+      while (!(await pipe.next()).done);
+    } finally {
+      // What ends the run breaks the pipe: ffmpeg is not gone while something in it is unread.
+      await pipe.return?.();
+    }
+  }
+
+  async #readFrames(pipe: AsyncIterator<Uint8Array>, sink: CmafPipeSink, onFailure: () => void): Promise<void> {
+    try {
       // Without `return`: leaving it early must not break the pipe, and with it the ffmpeg of the other tracks.
       await readCmafPipe({ [Symbol.asyncIterator]: () => ({ next: () => pipe.next() }) }, sink, this.#shiftS);
     } catch (error) {
       this.#fail(error);
       onFailure();
     }
-    while (!(await pipe.next()).done);
   }
 
   async finish(): Promise<RepackageOutcome> {
