@@ -3,6 +3,10 @@ import { stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { VideoRecord } from "../src/catalog/video-record.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { DomainError } from "../src/core/errors.ts";
+import type { VideoId } from "../src/core/ids.ts";
+import type { JobHandler } from "../src/jobs/job-queue.ts";
 import { VideoReader } from "../src/library/video-reader.ts";
 import type { StoredRendition, StoredVideo } from "../src/packaging/stored-rendition.ts";
 import { TestLibrary } from "./support/libraries.ts";
@@ -92,8 +96,7 @@ test("keeps H.264 as it came, and makes rungs with its borders", PATIENT, async 
   assert.deepEqual([stored.isPlayable, stored.isFinal], [true, true]);
   assert.deepEqual(idsOf(stored), ["source", "240p", "audio_source"]);
   await checkWhole(opened, stored, source, "copied");
-  const starts = (id: string) => stored.renditions.find((each) => each.id === id)?.segments.map(({ start }) => start);
-  assert.deepEqual(starts("240p"), starts("source"));
+  assert.deepEqual(startsOf(stored, "240p"), startsOf(stored, "source"));
   await checkNoOrphans(opened);
 });
 
@@ -284,6 +287,64 @@ test("stops making a video, and goes on when asked to", PATIENT, async (t) => {
   opened.work();
   const ready = await opened.until(video.videoId, "ready");
   await checkWhole(opened, await shown(opened, ready), source, "stopped");
+});
+
+const startsOf = (video: StoredVideo, id: string) =>
+  video.renditions.find((rendition) => rendition.id === id)?.segments.map(({ start }) => start);
+
+/** Kept as it came in segments of 1.6 s, where a plan would have some of 1 s. */
+const LONG_GOPS = `${SHORT_GOPS.replaceAll(" 20", " 40")} -b:v 400k -maxrate 500k -bufsize 500k -c:a aac`;
+
+test("begins a rung anew when the source that it was stopped beside is kept after all", PATIENT, async (t) => {
+  const source = await film("astray.mp4", LONG_GOPS);
+  const opened = await TestLibrary.open(t);
+  const { videoId } = (await opened.upload(source)).video;
+  await workUntil(opened, "video.repackage", 1);
+  await opened.library.cancel(videoId);
+  await opened.library.retryRendition(videoId, "240p");
+  await workUntil(opened, "video.encode", 2);
+  assert.deepEqual(
+    (await opened.catalog.videos.committedChunks(videoId)).map(({ renditionId, index }) => [renditionId, index]),
+    [["240p", 0]],
+  );
+  await opened.library.retryRendition(videoId, "source");
+  await opened.library.retryRendition(videoId, "audio_source");
+  opened.work();
+  const stored = await shown(opened, await opened.until(videoId, "ready"));
+  assert.deepEqual(idsOf(stored), ["source", "240p", "audio_source"]);
+  await checkWhole(opened, stored, source, "astray");
+  assert.deepEqual(startsOf(stored, "240p"), startsOf(stored, "source"));
+});
+
+/** Has no room for the source's picture once a rung beside it has begun. */
+function refuseRestOfSource({ store, catalog }: TestLibrary, videoId: VideoId): void {
+  const put = store.put.bind(store);
+  let count = 0;
+  store.put = async (key, ...rest) => {
+    if (!key.includes("/source/") || count++ < 2) return put(key, ...rest);
+    const isBegun = async () =>
+      (await catalog.videos.committedChunks(videoId)).some(({ renditionId }) => renditionId === "240p");
+    while (!(await isBegun())) await new Promise<void>((resolve) => systemClock.after(20, resolve));
+    throw new DomainError("STORAGE_FULL");
+  };
+}
+
+test("begins a rung anew when the source beside it is given up in the middle", PATIENT, async (t) => {
+  const source = await film("alone.mp4", LONG_GOPS);
+  const opened = await TestLibrary.open(t);
+  const { videoId } = (await opened.upload(source)).video;
+  refuseRestOfSource(opened, videoId);
+  const repackage = opened.library.handlers["video.repackage"];
+  assert.ok(repackage);
+  const lastAttempt: JobHandler = ({ job, ...attempt }) =>
+    repackage({ ...attempt, job: { ...job, attemptCount: job.maxAttempts } });
+  opened.work(2, { "video.repackage": lastAttempt });
+  const stored = await shown(opened, await opened.until(videoId, "ready", "errored"));
+  const [copy] = await opened.catalog.videos.renditions(videoId);
+  assert.deepEqual([copy?.renditionId, copy?.status], ["source", "errored"]);
+  assert.ok(idsOf(stored).includes("240p"), idsOf(stored).join());
+  const rungs = stored.renditions.filter(({ id }) => id === "240p");
+  await checkWhole(opened, { ...stored, renditions: rungs }, source, "alone");
 });
 
 test("makes more of a video that is ready, and one rendition anew", PATIENT, async (t) => {

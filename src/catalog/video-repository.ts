@@ -327,15 +327,16 @@ export class VideoRepository {
 
   /**
    * Lets a rendition be made anew, under `nextEpoch`: drops what there was of it, and the video is unfinished again. With
-   * `spec`, something else is made in its place, of a number of chunks that is not known yet. Gives the prefixes below which nothing is needed any more; undefined when `epoch` is no more.
+   * `spec`, something else is made in its place; `chunkCount` is left out where it is not known yet. Gives the prefixes
+   * below which nothing is needed any more; undefined when `epoch` is no more.
    */
   async renewRendition(
-    rendition: RenditionEpoch & { nextEpoch: string; spec?: JsonObject },
+    rendition: RenditionEpoch & { nextEpoch: string; spec?: JsonObject; chunkCount?: number | null },
   ): Promise<{ rendition: VideoRenditionRecord; keyPrefixes: readonly string[] } | undefined> {
-    const { videoId, nextEpoch, spec } = rendition;
+    const { videoId, nextEpoch, spec, chunkCount = null } = rendition;
     const changed = {
       ...{ epoch: nextEpoch, status: "waiting" satisfies RenditionStatus, init: null, error: null },
-      ...{ begun_at_ms: this.#nowMs(), ...(spec && { spec: JSON.stringify(spec), chunk_count: null }) },
+      ...{ begun_at_ms: this.#nowMs(), chunk_count: chunkCount, ...(spec && { spec: JSON.stringify(spec) }) },
     };
     const drop = this.#writer
       .deleteFrom("video_chunk")

@@ -17,7 +17,15 @@ import type { RecordingPlan } from "./recording/recording-plan.ts";
 import { deleteJob, prepareJob, VIDEO_JOB_DATA, VIDEO_JOB_SUBJECT } from "./video-jobs.ts";
 import { newRendition, type VideoPreparationOptions } from "./video-preparation.ts";
 import { factsOf, progressOf, type RenditionFacts, type VideoProgress } from "./video-progress.ts";
-import { isUnsettled, readPlan, readState, soundBeside, type VideoState } from "./video-records.ts";
+import {
+  chunkCountAtStart,
+  isUnsettled,
+  type PlannedRendition,
+  readPlan,
+  readState,
+  soundBeside,
+  type VideoState,
+} from "./video-records.ts";
 import { VideoRoad } from "./video-road.ts";
 import { probeObject, withSource } from "./video-source.ts";
 import { isPlayable } from "./video-steps.ts";
@@ -232,15 +240,16 @@ export class Library {
       );
     }
     await this.#addRungs(state, profiles);
-    for (const { record } of state.renditions) {
+    for (const { record, spec } of state.renditions) {
       const isWanted = profiles === undefined || profiles.some((profile) => profile === record.renditionId);
-      if (isWanted && this.#canRenew(state, record)) await videos.renewRendition({ ...record, nextEpoch: newEpoch() });
+      if (isWanted && this.#canRenew(state, record)) await this.#renew(state, { record, spec });
     }
     if ((await videos.renditions(videoId)).some(isUnsettled)) await videos.reopen(videoId);
     return jobs.add(prepareJob(videoId));
   }
 
-  async #addRungs({ video, media, plan, renditions }: VideoState, profiles: readonly QualityName[] | undefined) {
+  async #addRungs(state: VideoState, profiles: readonly QualityName[] | undefined) {
+    const { video, media, plan, renditions } = state;
     if (!media || !plan) return;
     const { planning, videos } = this.#options;
     const wanted = { ...planning, ...(profiles && { profiles }), isAskedFor: profiles !== undefined };
@@ -256,7 +265,7 @@ export class Library {
       plan: { ...plan, renditions: [...plan.renditions, ...added] },
       durationMs: plan.durationMs,
       renditions: added.map((spec, index) => {
-        return newRendition(spec, renditions.length + index, copiesVideo ? null : plan.chunkCount);
+        return newRendition(spec, renditions.length + index, chunkCountAtStart(state, spec));
       }),
     });
   }
@@ -270,15 +279,21 @@ export class Library {
   /** Makes one rendition anew. Throws NOT_FOUND when there is none of this id, VIDEO_CONFLICT when it cannot be made now. */
   async retryRendition(videoId: VideoId, renditionId: string): Promise<void> {
     const state = await this.#stateOf(videoId);
-    const record = state.renditions.find((rendition) => rendition.record.renditionId === renditionId)?.record;
-    if (!record) throw new DomainError("NOT_FOUND", `the video has no rendition ${renditionId}`);
+    const rendition = state.renditions.find(({ record }) => record.renditionId === renditionId);
+    if (!rendition) throw new DomainError("NOT_FOUND", `the video has no rendition ${renditionId}`);
+    const { record } = rendition;
     if (isUnsettled(record)) throw new DomainError("VIDEO_CONFLICT", "the rendition is being made");
     if (!state.video.source) throw new DomainError("VIDEO_CONFLICT", "a recording has no original to make it of");
     if (record.status === "errored" && !this.#canRenew(state, record)) {
       throw new DomainError("VIDEO_CONFLICT", record.error ?? "the source does not allow it");
     }
-    await this.#options.videos.renewRendition({ ...record, nextEpoch: newEpoch() });
+    await this.#renew(state, rendition);
     await this.#road.advance(videoId);
+  }
+
+  async #renew(state: VideoState, { record, spec }: PlannedRendition): Promise<void> {
+    const chunkCount = chunkCountAtStart(state, spec);
+    await this.#options.videos.renewRendition({ ...record, nextEpoch: newEpoch(), chunkCount });
   }
 
   /** Takes what is due from the video's records as they stand: its status, and the jobs that it lacks. */

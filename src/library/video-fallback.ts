@@ -9,7 +9,10 @@ import { type PlannedRendition, soundBeside, type VideoState } from "./video-rec
 
 type FallbackVideos = Pick<VideoRepository, "setPlan" | "renewRendition" | "failRendition">;
 
-/** The whole ladder is made of a picture that cannot be kept as it came: its own chunks no longer tell where others begin. */
+/**
+ * The whole ladder is made of a picture that cannot be kept as it came. Its own chunks no longer tell where others begin:
+ * rungs that went along with it begin anew, as the road finds them.
+ */
 export async function fallBackToEncoding(
   videos: FallbackVideos,
   state: VideoState,
@@ -32,19 +35,15 @@ export async function fallBackToEncoding(
     ...{ road: "encode", chunkCount, picture, notes },
     renditions: [...plan.renditions.filter(({ id }) => id !== copy.spec.id), ...missing],
   };
-  // First the plan, then the renditions, last the copy: whatever a crash leaves undone, the copy's job begins again.
+  // First the plan, last the copy: whatever a crash leaves undone, the copy's job begins again.
   const position = renditions.length;
   const added = missing.map((spec, index) => newRendition(spec, position + index, chunkCount));
   await videos.setPlan({ videoId, metadata: media, plan: next, durationMs, renditions: added });
-  for (const { record, spec } of renditions) {
-    if (spec.kind !== "video" || spec.method !== "encode") continue;
-    await videos.renewRendition({ ...record, nextEpoch: newEpoch() });
-  }
   await videos.failRendition({ ...copy.record, error: `It is not kept as it came: ${message}.` });
 }
 
 /** Sound that cannot be kept as it came is encoded in its place, under the same id. */
 export async function encodeSoundInstead(videos: FallbackVideos, { record, spec }: PlannedRendition): Promise<void> {
   if (spec.kind !== "audio" || spec.method !== "copy") return;
-  await videos.renewRendition({ ...record, nextEpoch: newEpoch(), spec: encodedInstead(spec) });
+  await videos.renewRendition({ ...record, nextEpoch: newEpoch(), spec: encodedInstead(spec), chunkCount: null });
 }

@@ -79,6 +79,23 @@ export function videoCopyOf({ plan, renditions }: VideoState): PlannedRendition 
   });
 }
 
+/**
+ * Of how many chunks a rendition is that begins now; null where only its end tells. So it is with rungs beside a copy of
+ * the source: their borders are the copy's, all others' are the plan's.
+ */
+export function chunkCountAtStart(state: VideoState, { kind, method }: StoredSpec): number | null {
+  if (kind !== "video" || method !== "encode" || videoCopyOf(state)) return null;
+  return state.plan?.chunkCount ?? null;
+}
+
+/**
+ * Whether an unfinished rung can go on. All chunks of one epoch have their borders from one place, which its chunk count
+ * tells; when the copy of the source is given up, or is there again, borders come from another.
+ */
+export function hasItsBorders(state: VideoState, { record, spec }: PlannedRendition): boolean {
+  return (record.chunkCount === null) === (chunkCountAtStart(state, spec) === null);
+}
+
 /** What is heard beside a rung that joins later: what its own plan says where that is there, else the best. */
 export function soundBeside(
   { audioRenditionId }: VideoEncodeSpec,

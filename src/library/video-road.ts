@@ -1,15 +1,22 @@
 import type { VideoRepository } from "../catalog/video-repository.ts";
-import type { VideoId } from "../core/ids.ts";
+import { newEpoch, type VideoId } from "../core/ids.ts";
 import type { JobQueue, NewJob } from "../jobs/job-queue.ts";
 import { missingArtifactJobs } from "./artifacts/artifact-steps.ts";
 import { encodeJob } from "./video-jobs.ts";
-import { readState, type VideoState } from "./video-records.ts";
-import { dueStatus, type Failure, missingJobs, rungsLacking, wholeRungs } from "./video-steps.ts";
+import { chunkCountAtStart, readState, type VideoState } from "./video-records.ts";
+import { dueStatus, type Failure, missingJobs, rungsAstray, rungsLacking, wholeRungs } from "./video-steps.ts";
 
 export interface VideoRoadOptions {
   readonly videos: Pick<
     VideoRepository,
-    "get" | "renditions" | "committedChunks" | "artifacts" | "finishRendition" | "failRendition" | "setStatus"
+    | "get"
+    | "renditions"
+    | "committedChunks"
+    | "artifacts"
+    | "finishRendition"
+    | "failRendition"
+    | "renewRendition"
+    | "setStatus"
   >;
   readonly jobs: Pick<JobQueue, "add">;
   /** Posters and the like are made. */
@@ -50,11 +57,23 @@ export class VideoRoad {
 
   /** Adds the jobs that are missing, and settles what is done. */
   async advance(videoId: VideoId): Promise<void> {
-    const state = await this.state(videoId);
+    const state = await this.#withoutAstray(videoId);
     if (!state) return;
     await this.#add(missingJobs(state));
     await this.#settle(state);
     await this.#addArtifacts(state);
+  }
+
+  /** What was made of rungs that have gone astray is dropped: its chunks and those to come would overlap, or leave holes. */
+  async #withoutAstray(videoId: VideoId): Promise<VideoState | undefined> {
+    const { videos } = this.#options;
+    const state = await this.state(videoId);
+    const astray = state ? rungsAstray(state) : [];
+    if (!state || astray.length === 0) return state;
+    for (const { record, spec } of astray) {
+      await videos.renewRendition({ ...record, nextEpoch: newEpoch(), chunkCount: chunkCountAtStart(state, spec) });
+    }
+    return this.state(videoId);
   }
 
   /** Says of the video, and of its renditions, how far they have come. `failure`: why, should it have come to nothing. */

@@ -1,13 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RenditionStatus } from "../catalog/video-record.ts";
 import { NAMED_QUALITIES, type QualityName } from "../encode/ladder.ts";
 import type { PlannedRendition, VideoState } from "./video-records.ts";
-import { missingJobs } from "./video-steps.ts";
+import { missingJobs, rungsAstray, wholeRungs } from "./video-steps.ts";
+
+/** A copy of the source beside its only rung; both have their first chunk. */
+function besideCopy(copyStatus: RenditionStatus, rungChunkCount: number | null): VideoState {
+  const state = encoded("720p");
+  const copy = {
+    record: { renditionId: "source", epoch: "c1", status: copyStatus, kind: "video", chunkCount: null },
+    spec: { kind: "video", method: "copy" },
+  };
+  const [rung] = state.renditions;
+  assert.ok(rung);
+  return {
+    ...state,
+    plan: { road: "repackage", chunkCount: 1 },
+    renditions: [copy, { ...rung, record: { ...rung.record, chunkCount: rungChunkCount } }],
+    committed: new Map([
+      ["source/c1", new Set([0, 1])],
+      ["720p/e1", new Set([0])],
+    ]),
+  } as unknown as VideoState;
+}
 
 /** What the steps read of a video whose picture is to be encoded in these qualities, and of which nothing is there. */
 function encoded(...names: QualityName[]): VideoState {
   const renditions = names.map((renditionId) => ({
-    record: { renditionId, epoch: "e1", status: "waiting", kind: "video" },
+    record: { renditionId, epoch: "e1", status: "waiting", kind: "video", chunkCount: 3 },
     spec: { kind: "video", method: "encode", ...NAMED_QUALITIES[renditionId] },
   })) as unknown as PlannedRendition[];
   const video = { videoId: "v", status: "preparing", source: { key: "k" } };
@@ -38,4 +59,21 @@ test("a picture above 1080p begins with its small qualities", () => {
 
 test("a large quality that is made alone is one job", () => {
   assert.deepEqual(encodes(encoded("2160p"))[0], [0, ["2160p"]]);
+});
+
+const astray = (state: VideoState) => rungsAstray(state).map(({ record }) => record.renditionId);
+
+test("a rung goes on beside the copy that it was begun beside, and without one when it was begun without", () => {
+  assert.deepEqual(astray(besideCopy("working", null)), []);
+  assert.deepEqual(encodes(besideCopy("working", null)).at(-1), [1, ["720p"]]);
+  assert.deepEqual(astray(besideCopy("errored", 1)), []);
+  assert.equal(wholeRungs(besideCopy("errored", 1)).length, 1);
+});
+
+test("a rung whose borders are elsewhere now neither goes on nor is whole", () => {
+  for (const state of [besideCopy("errored", null), besideCopy("working", 1)]) {
+    assert.deepEqual(astray(state), ["720p"]);
+    assert.deepEqual(encodes(state).flat(2).includes("720p"), false);
+    assert.deepEqual(wholeRungs(state), []);
+  }
 });

@@ -2,14 +2,25 @@ import type { VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { StatusChange } from "../catalog/video-repository.ts";
 import type { NewJob } from "../jobs/job-queue.ts";
 import { audioJob, encodeJob, type JobTarget, prepareJob, repackageJob, textJob } from "./video-jobs.ts";
-import { committedOf, isUnsettled, type PlannedRendition, type VideoState, videoCopyOf } from "./video-records.ts";
+import {
+  committedOf,
+  hasItsBorders,
+  isUnsettled,
+  type PlannedRendition,
+  type VideoState,
+  videoCopyOf,
+} from "./video-records.ts";
 
 /** The jobs that a video needs as its records stand; those that wait or run already are told apart by their keys. */
 export function missingJobs(state: VideoState): readonly NewJob[] {
   const { video, plan } = state;
-  if (!video.source || video.status === "ready" || video.status === "errored") return [];
+  if (!video.source || !isUnderWay(state)) return [];
   if (!plan) return [prepareJob(video.videoId)];
   return [...copyJobs(state), ...encodeJobs(state), ...audioJobs(state), ...textJobs(state)];
+}
+
+function isUnderWay({ video: { status } }: VideoState): boolean {
+  return status === "preparing" || status === "playable";
 }
 
 type Made<Kind extends string, Method extends string> = PlannedRendition & {
@@ -66,7 +77,16 @@ function encodableChunks(state: VideoState): readonly number[] {
 
 /** Encoded video that has no chunk of this index. */
 export function rungsLacking(state: VideoState, index: number): readonly Made<"video", "encode">[] {
-  return unsettled(state, "video", "encode").filter(({ record }) => !committedOf(state, record).has(index));
+  return rungsUnderWay(state).filter(({ record }) => !committedOf(state, record).has(index));
+}
+
+function rungsUnderWay(state: VideoState): readonly Made<"video", "encode">[] {
+  return unsettled(state, "video", "encode").filter((rung) => hasItsBorders(state, rung));
+}
+
+/** Encoded video that has to begin anew: its borders are no longer where they were when it began. */
+export function rungsAstray(state: VideoState): readonly PlannedRendition[] {
+  return isUnderWay(state) ? unsettled(state, "video", "encode").filter((rung) => !hasItsBorders(state, rung)) : [];
 }
 
 function audioJobs(state: VideoState): readonly NewJob[] {
@@ -88,7 +108,7 @@ export interface WholeRendition {
 export function wholeRungs(state: VideoState): readonly WholeRendition[] {
   const chunkCount = rungChunkCount(state);
   if (chunkCount === undefined) return [];
-  return unsettled(state, "video", "encode")
+  return rungsUnderWay(state)
     .filter(({ record }) => committedOf(state, record).size >= chunkCount)
     .map(({ record }) => ({ record, chunkCount }));
 }

@@ -94,6 +94,8 @@ export class VideoWork {
     log.warn({ videoId, renditionIds, ...failure }, "a job of a video failed for good");
     for (const { record } of unsettled) await videos.failRendition({ ...record, error: failure.message });
     await road.settle(videoId, failure);
+    // Rungs that went along with a copy go on without it.
+    if (unsettled.some(({ spec }) => spec.kind === "video" && spec.method === "copy")) await road.advance(videoId);
   }
 
   async #prepare(_data: unknown, { signal }: JobAttempt, { video, plan }: VideoState): Promise<void> {
