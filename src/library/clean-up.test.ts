@@ -24,8 +24,8 @@ async function walking(t: TestContext) {
       removeLeftovers: (...told) => store.removeLeftovers(...told),
       check: () => store.check(),
       close: () => store.close(),
-      async *list(prefix) {
-        for await (const info of store.list(prefix)) {
+      async *list(...told) {
+        for await (const info of store.list(...told)) {
           listed.push(info.key);
           walk.resolve();
           await going.promise;

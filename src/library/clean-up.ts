@@ -118,8 +118,7 @@ async function* orphanObjects(
 ): AsyncGenerator<Leftover> {
   const known = new Map<string, Promise<NamedObjects | undefined>>();
   const bornBeforeMs = clock.nowMs() - olderThanMs;
-  for await (const info of store.list(ROOT)) {
-    signal?.throwIfAborted();
+  for await (const info of store.list(ROOT, { signal })) {
     if (info.modifiedAtMs > bornBeforeMs) continue;
     const id = info.key.slice(ROOT.length).split("/")[0] ?? "";
     const named = known.get(id) ?? namedObjects(videos, parseVideoId(id));

@@ -256,6 +256,22 @@ export function describeObjectStore(name: string, { open }: ContractOptions): vo
     }
   });
 
+  behaves("ends a listing at once when nobody wants it any more", async (store) => {
+    for (const name of ["1", "2", "3"]) await store.put(`videos/${name}`, Buffer.from(name));
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const listed: string[] = [];
+    const listing = async () => {
+      for await (const { key } of store.list("videos/", { signal: stop.signal })) {
+        listed.push(key);
+        stop.abort(reason);
+      }
+    };
+    await assert.rejects(listing(), reason);
+    assert.equal(listed.length, 1);
+    await assert.rejects(Array.fromAsync(store.list("", { signal: stop.signal })), reason);
+  });
+
   behaves("lists and deletes more objects than one page holds", async (store) => {
     const keys = Array.from({ length: 1100 }, (_, i) => `videos/many/${String(i).padStart(4, "0")}`);
     await Promise.all(

@@ -35,6 +35,11 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ListOptions {
+  /** At its abort the listing throws its reason, whatever it waits for. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Where media are kept, by key. A key is `/`-separated names of `A-Z a-z 0-9 . _ -`, none of them `.` or `..` or longer than
  * 255 bytes, at most 512 bytes in all; any other is refused with INVALID_REQUEST. Nobody may count on keeping both `a` and
@@ -49,7 +54,7 @@ export interface ObjectStore {
   get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>;
   head(key: string): Promise<ObjectInfo | undefined>;
   /** All whose key begins with `prefix`, in no order that is promised. */
-  list(prefix: string): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** What is not there is deleted already. */
   delete(keys: readonly string[]): Promise<void>;
   /**

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { checkObjectKey } from "../object-key.ts";
 import { selectBytes } from "../object-range.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
+import type { GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import { CachedObject } from "./cached-object.ts";
 
@@ -94,8 +94,8 @@ export class CachedObjectStore implements ObjectStore {
     return this.#find(key)?.info ?? this.#store.head(key);
   }
 
-  list(prefix: string): AsyncIterable<ObjectInfo> {
-    return this.#store.list(prefix);
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
+    return this.#store.list(prefix, options);
   }
 
   async delete(keys: readonly string[]): Promise<void> {

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import { checkKeyPrefix, checkObjectKey, isObjectKey } from "../object-key.ts";
 import { selectBytes } from "../object-range.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
+import type { GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
 import { sourceChunks } from "../source-chunks.ts";
 import { absent, codeOf, domainErrorOf, onDisk } from "./disk-error.ts";
 import { readBytes } from "./file-bytes.ts";
@@ -116,10 +116,10 @@ export class FileObjectStore implements ObjectStore {
     return stats?.isFile() ? infoOf(key, stats) : undefined;
   }
 
-  async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     checkKeyPrefix(prefix);
     const cut = prefix.lastIndexOf("/") + 1;
-    yield* this.#walk(prefix.slice(0, cut), prefix.slice(cut));
+    yield* this.#walk(prefix.slice(0, cut), prefix.slice(cut), signal);
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -215,14 +215,19 @@ export class FileObjectStore implements ObjectStore {
   }
 
   /** Objects below `parent` (which ends with a slash, or is empty) whose first name begins with `beginning`. */
-  async *#walk(parent: string, beginning: string): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *#walk(
+    parent: string,
+    beginning: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ObjectInfo, void, undefined> {
     const directory = await onDisk(absent(opendir(join(this.#directory, parent))));
     if (!directory) return;
     for await (const entry of directory) {
+      signal?.throwIfAborted();
       const key = `${parent}${entry.name}`;
       if (!entry.name.startsWith(beginning) || !isObjectKey(key)) continue;
       if (entry.isDirectory()) {
-        yield* this.#walk(`${key}/`, "");
+        yield* this.#walk(`${key}/`, "", signal);
         continue;
       }
       const info = await this.head(key);

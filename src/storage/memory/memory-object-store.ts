@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import { checkKeyPrefix, checkObjectKey } from "../object-key.ts";
 import { selectBytes } from "../object-range.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
+import type { GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
 import { sourceChunks } from "../source-chunks.ts";
 
 const DEFAULT_CAPACITY_BYTES = 2 ** 30;
@@ -67,9 +67,12 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#objects.get(key)?.info;
   }
 
-  async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     checkKeyPrefix(prefix);
-    for (const [key, { info }] of this.#objects) if (key.startsWith(prefix)) yield info;
+    for (const [key, { info }] of this.#objects) {
+      signal?.throwIfAborted();
+      if (key.startsWith(prefix)) yield info;
+    }
   }
 
   async delete(keys: readonly string[]): Promise<void> {

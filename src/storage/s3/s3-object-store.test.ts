@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import {
   findMinio,
   makeBucket,
@@ -100,6 +101,19 @@ function describeS3(name: string, start: () => Promise<S3Server>): void {
     proxy.failNext({ kind: "silent" });
     await proxied.put("a/b", Buffer.from("x"));
     assert.equal(proxy.connectionCount, 2);
+  });
+
+  onServer("waits for no page of a listing that nobody wants any more", async (t) => {
+    const { bucket } = await openBoth(t);
+    const proxy = await TcpProxy.start(t, theServer().port);
+    const patient = openStore(t, { ...theServer(), bucket, endpoint: proxy.url });
+    proxy.failNext({ kind: "silent" });
+    const stop = new AbortController();
+    const listing = Array.fromAsync(patient.list("", { signal: stop.signal }));
+    while (proxy.connectionCount === 0) await setImmediate();
+    const reason = new Error("enough");
+    stop.abort(reason);
+    await assert.rejects(listing, reason);
   });
 
   onServer("reads on where a body was cut", async (t) => {

@@ -16,7 +16,15 @@ import { DomainError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { checkKeyPrefix, checkObjectKey, isObjectKey } from "../object-key.ts";
 import { checkRange, selectBytes } from "../object-range.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectRange, ObjectStore, PutOptions } from "../object-store.ts";
+import type {
+  GetOptions,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ObjectRange,
+  ObjectStore,
+  PutOptions,
+} from "../object-store.ts";
 import { sourceChunks } from "../source-chunks.ts";
 import { ConditionalPuts } from "./conditional-puts.ts";
 import { MultipartUpload } from "./multipart-upload.ts";
@@ -134,11 +142,12 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     checkKeyPrefix(prefix);
     for (let token: string | undefined; ; ) {
-      const page = await this.#listPage(prefix, token);
+      const page = await this.#listPage(prefix, token, signal);
       for (const { Key: key, Size: sizeBytes = 0, ETag: etag = "", LastModified } of page.Contents ?? []) {
+        signal?.throwIfAborted();
         // Others may keep things of their own in the bucket.
         if (key === undefined || !isObjectKey(key)) continue;
         yield { key, sizeBytes, etag: unquoted(etag), modifiedAtMs: LastModified?.getTime() ?? 0 };
@@ -237,16 +246,17 @@ export class S3ObjectStore implements ObjectStore {
     return new DomainError("RANGE_NOT_SATISFIABLE", undefined, { cause: error });
   }
 
-  async #listPage(prefix: string, token: string | undefined) {
+  async #listPage(prefix: string, token: string | undefined, signal: AbortSignal | undefined) {
+    signal?.throwIfAborted();
     const command = new ListObjectsV2Command({
       Bucket: this.#bucket,
       Prefix: prefix,
       ...(token !== undefined && { ContinuationToken: token }),
     });
     try {
-      return await this.#client.send(command);
+      return await this.#client.send(command, { ...(signal && { abortSignal: signal }) });
     } catch (error) {
-      throw s3ErrorOf(error, this.#bucket);
+      throw s3ErrorOf(error, this.#bucket, signal);
     }
   }
 

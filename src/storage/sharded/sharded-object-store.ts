@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { checkKeyPrefix, checkObjectKey } from "../object-key.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
+import type { GetOptions, ListOptions, ObjectBody, ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
 
 const MAX_KNOWN_HOMES = 10_000;
 
@@ -46,9 +46,9 @@ export class ShardedObjectStore implements ObjectStore {
     return this.#search(key, (store) => store.head(key));
   }
 
-  async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectInfo, void, undefined> {
     checkKeyPrefix(prefix);
-    for (const { store } of this.#shards) yield* store.list(prefix);
+    for (const { store } of this.#shards) yield* store.list(prefix, options);
   }
 
   async delete(keys: readonly string[]): Promise<void> {
