@@ -7,6 +7,7 @@ import { systemClock } from "../src/core/clock.ts";
 import { DomainError } from "../src/core/errors.ts";
 import type { VideoId } from "../src/core/ids.ts";
 import type { JobHandler } from "../src/jobs/job-queue.ts";
+import { prepareJob } from "../src/library/video-jobs.ts";
 import { VideoReader } from "../src/library/video-reader.ts";
 import type { StoredRendition, StoredVideo } from "../src/packaging/stored-rendition.ts";
 import { TestLibrary } from "./support/libraries.ts";
@@ -367,6 +368,43 @@ test("makes more of a video that is ready, and one rendition anew", PATIENT, asy
   assert.equal(epochOf(after, "480p"), epochOf(before, "480p"));
   await checkWhole(opened, after, source, "more");
   await assert.rejects(opened.library.retryRendition(video.videoId, "99p"), { code: "NOT_FOUND" });
+});
+
+test("makes a video after all that was stopped, or lost its workers, before it had a plan", PATIENT, async (t) => {
+  const source = await film("unplanned.avi", NOT_COPIED, { seconds: 2, audio: false });
+  const opened = await TestLibrary.open(t, { planning: { profiles: ["240p"] } });
+  const { videoId } = (await opened.upload(source)).video;
+  await opened.library.cancel(videoId);
+  assert.equal((await opened.until(videoId, "errored")).error?.code, "VIDEO_CANCELLED");
+  const jobId = await opened.library.transcode(videoId, { profiles: undefined });
+  assert.equal((await opened.until(videoId, "preparing")).error, null);
+
+  await opened.jobs.cancel(jobId);
+  await opened.jobs.add({ ...prepareJob(videoId), maxAttempts: 1 });
+  const lost = opened.work(1, { "video.prepare": () => Promise.reject(new DomainError("WORKER_LOST")) });
+  await opened.untilIdle();
+  await lost.close();
+  await opened.library.sweep();
+  assert.equal((await opened.until(videoId, "errored")).error?.code, "WORKER_LOST");
+  await opened.library.transcode(videoId, { profiles: undefined });
+  await opened.library.sweep();
+  assert.equal((await opened.catalog.videos.get(videoId))?.status, "preparing", "it failed before that");
+
+  opened.work();
+  await checkWhole(opened, await shown(opened, await opened.until(videoId, "ready", "errored")), source, "unplanned");
+});
+
+test("tries again what limits refused, but no file that cannot be read", PATIENT, async (t) => {
+  const source = await film("refused.avi", NOT_COPIED, { seconds: 2 });
+  const opened = await TestLibrary.open(t);
+  const fail = async (code: string) => {
+    const { videoId } = (await opened.upload(source)).video;
+    await opened.catalog.videos.setStatus(videoId, { status: "errored", error: { code, message: "so it is" } });
+    return opened.library.transcode(videoId, { profiles: undefined });
+  };
+  await assert.rejects(fail("MEDIA_DAMAGED"), { code: "VIDEO_CONFLICT", message: /so it is/ });
+  await assert.rejects(fail("NOT_MEDIA"), { code: "VIDEO_CONFLICT" });
+  await fail("DURATION_EXCEEDED");
 });
 
 test("says why nothing could be made, and clears it away when it is old", PATIENT, async (t) => {

@@ -1,7 +1,7 @@
 import type { VideoRecord, VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import { type Clock, pause } from "../core/clock.ts";
-import { DomainError } from "../core/errors.ts";
+import { DomainError, type ErrorCode } from "../core/errors.ts";
 import { newEpoch, newVideoId, type VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { QualityName } from "../encode/ladder.ts";
@@ -80,6 +80,8 @@ const LOOK_EVERY_MS = 5_000;
 /** Failed jobs that are looked through for workers that died. */
 const MOST_FAILED_JOBS = 1_000;
 const JOB_PAGE_COUNT = 100;
+/** Why an original will never do. What limits refused may pass: they are settings. */
+const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["NOT_MEDIA", "UNSUPPORTED_CONTAINER", "MEDIA_DAMAGED"]);
 
 /** Stored videos: takes them in, has them made, and lets them go. Any number of processes may have one over the same records. */
 export class Library {
@@ -225,20 +227,19 @@ export class Library {
   }
 
   /**
-   * Has made what is wanted and not there; gives the id of the job that people can follow. Throws VIDEO_NOT_FOUND, and
-   * VIDEO_CONFLICT for a video that has no original or could not be read.
+   * Has made what is wanted and not there; gives the id of the job that people can follow. What failed or was stopped
+   * before there was a plan begins anew. Throws VIDEO_NOT_FOUND, and VIDEO_CONFLICT for a video that has no original, or
+   * one that cannot be read.
    */
   async transcode(videoId: VideoId, { profiles }: WantedRenditions): Promise<string> {
     const { videos, jobs } = this.#options;
     const state = await this.#stateOf(videoId);
     const { video } = state;
     if (!video.source) throw new DomainError("VIDEO_CONFLICT", "a recording has no original to make more of");
-    if (!state.plan && video.status !== "preparing") {
-      throw new DomainError(
-        "VIDEO_CONFLICT",
-        `nothing can be made of the video: ${video.error?.message ?? video.status}`,
-      );
+    if (!state.plan && video.error && UNREADABLE.has(video.error.code)) {
+      throw new DomainError("VIDEO_CONFLICT", `nothing can be made of the video: ${video.error.message}`);
     }
+    if (!state.plan) await videos.reopen(videoId);
     await this.#addRungs(state, profiles);
     for (const { record, spec } of state.renditions) {
       const isWanted = profiles === undefined || profiles.some((profile) => profile === record.renditionId);
@@ -373,14 +374,21 @@ export class Library {
     let cursor: string | undefined;
     for (let count = 0; count < MOST_FAILED_JOBS; count += JOB_PAGE_COUNT) {
       const page = await jobs.list({ state: "failed", limit: JOB_PAGE_COUNT, ...(cursor !== undefined && { cursor }) });
-      for (const { kind, data, error } of page.jobs) {
+      for (const { kind, data, error, finishedAtMs } of page.jobs) {
         if (error?.code !== "WORKER_LOST" || !(kind in VIDEO_JOB_DATA)) continue;
         const { videoId, targets } = VIDEO_JOB_SUBJECT.parse(data);
-        if (targets.length > 0 || kind === "video.prepare") await this.#work.giveUp(videoId, targets, error);
+        const isOfVideo = kind === "video.prepare" && !(await this.#hasChangedSince(videoId, finishedAtMs ?? 0));
+        if (targets.length > 0 || isOfVideo) await this.#work.giveUp(videoId, targets, error);
       }
       cursor = page.nextCursor;
       if (cursor === undefined) return;
     }
+  }
+
+  /** It may have been taken up again. Where its owner only wrote another title, it is tried once more. */
+  async #hasChangedSince(videoId: VideoId, instantMs: number): Promise<boolean> {
+    const video = await this.#options.videos.get(videoId);
+    return video !== undefined && video.updatedAtMs > instantMs;
   }
 
   /** Does what `cleanUp` of clean-up.ts says, and gives all of it; what there was until then when the library closes. */
