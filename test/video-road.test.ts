@@ -284,10 +284,17 @@ test("stops making a video, and goes on when asked to", PATIENT, async (t) => {
   const stopped = await opened.until(video.videoId, "errored", "ready");
   assert.deepEqual([stopped.status, stopped.error?.code], ["errored", "VIDEO_CANCELLED"]);
   await assert.rejects(opened.library.cancel(video.videoId), { code: "VIDEO_CONFLICT" });
+  const asked: (string | undefined)[] = [];
+  const add = opened.jobs.add.bind(opened.jobs);
+  opened.jobs.add = (job) => {
+    asked.push(job.dedupKey);
+    return add(job);
+  };
   await opened.library.transcode(video.videoId, { profiles: undefined });
   opened.work();
   const ready = await opened.until(video.videoId, "ready");
   await checkWhole(opened, await shown(opened, ready), source, "stopped");
+  assert.deepEqual(asked, [...new Set(asked)], "jobs from before find nothing to do, and ask for nothing again");
 });
 
 const startsOf = (video: StoredVideo, id: string) =>

@@ -19,7 +19,7 @@ import { prepareVideo, type VideoPreparationOptions } from "./video-preparation.
 import { isUnsettled, type PlannedRendition, type VideoState, videoCopyOf } from "./video-records.ts";
 import type { VideoRoad } from "./video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "./video-source.ts";
-import { rungsLacking } from "./video-steps.ts";
+import { rungsAstray, rungsLacking } from "./video-steps.ts";
 
 export interface VideoWorkOptions extends VideoPreparationOptions {
   readonly videos: VideoRepository;
@@ -163,8 +163,8 @@ export class VideoWork {
     const { videoId, index } = data;
     const { plan, media } = state;
     const targets = rungsLacking(state, index).filter(({ record }) => isNamed(record, data.targets));
-    // What is lacking instead, after a change on the way, has jobs of its own.
-    if (targets.length === 0) return road.advance(videoId);
+    // What is lacking instead, after a change on the way, has jobs of its own; to look for all of them each time is much.
+    if (targets.length === 0) return rungsAstray(state).length > 0 ? road.advance(videoId) : road.settle(videoId);
     const video = media?.video.find((stream) => stream.index === targets[0]?.spec.streamIndex);
     const borders = await this.#bordersOf(state, index);
     if (!plan?.picture || !video || !borders) return;
