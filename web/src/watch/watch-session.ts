@@ -250,6 +250,7 @@ export class WatchSession {
     this.#media = media;
     this.#mediaSinceMs = Date.now();
     if (media === "playing") {
+      this.#problem = undefined;
       clearTimeout(this.#poll);
       this.#poll = undefined;
     } else if (this.#poll === undefined) this.#pollIn(POLL_MS / 2);
