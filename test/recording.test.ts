@@ -111,8 +111,7 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
 
   test("while it is live, playable from its start, and is a video when it ends", PATIENT, async () => {
     const SECONDS = 14;
-    const settings = { ...STREAM, name: "Sunday service", transcode: true, qualities: ["240p"] };
-    const stream = await server.createStream(settings);
+    const stream = await server.createStream({ ...STREAM, name: "Sunday service" });
     await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360", seconds: SECONDS });
     await stream.until("live", soon());
     const begun = await recordingOf(server, stream);
@@ -140,7 +139,7 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
     const isShown = async () => (await server.get(poster)).headers.get("content-type") === "image/jpeg" || undefined;
     await until(isShown, "the poster can be fetched", soon());
     const recorded = await readEnded(ready.hls_url, soon());
-    assert.deepEqual([...recorded.renditions.keys()].sort(), ["240p", "aac_96", "audio_source", "source"]);
+    assert.deepEqual([...recorded.renditions.keys()].sort(), ["audio_source", "source"]);
     const source = rendition(recorded, "source");
     assert.deepEqual([source.playlist.playlistType, source.playlist.isEnded], ["VOD", true]);
     assert.equal(samplesOf(source).length, SECONDS * RATE);
@@ -151,19 +150,27 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
     );
     for (const url of [ready.hls_url, ready.dash_url]) {
       const { video, audio } = await decode(url);
-      // Rungs may have less, where a machine cannot keep up: what viewers got is what is recorded.
-      const mostFrames = Math.max(...video.map(({ frameCount }) => frameCount));
-      assert.ok(Math.abs(mostFrames - SECONDS * RATE) <= 1, `${url}: ${JSON.stringify(video)}`);
-      assert.ok(
-        audio.some(({ frameCount }) => frameCount > SECONDS * 46),
-        `${url}: ${JSON.stringify(audio)}`,
-      );
+      assert.ok(Math.abs((video[0]?.frameCount ?? 0) - SECONDS * RATE) <= 1, `${url}: ${JSON.stringify(video)}`);
+      assert.ok((audio[0]?.frameCount ?? 0) > SECONDS * 46, `${url}: ${JSON.stringify(audio)}`);
     }
     for (const handle of handles) {
       const end = await handle.until(({ hasEnded }) => hasEnded, soon());
       assert.deepEqual(end.fatal, [], JSON.stringify(end));
       assert.ok(Math.abs(end.currentTime - SECONDS) < 0.5, `${handle.name} ended at ${end.currentTime}`);
     }
+  });
+
+  // Rungs may have less than the source, where a machine cannot keep up: what viewers got is what is recorded.
+  test("with its rungs, as far as they went", PATIENT, async () => {
+    const stream = await server.createStream({ ...STREAM, transcode: true, qualities: ["240p"] });
+    await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360", seconds: 8 });
+    await stream.until("live", soon());
+    const begun = await recordingOf(server, stream);
+    await publisher.ended;
+    const ready = await untilStatus(server, begun.video_id, "ready");
+    const recorded = await readEnded(ready.hls_url, soon());
+    assert.deepEqual([...recorded.renditions.keys()].sort(), ["240p", "aac_96", "audio_source", "source"]);
+    assertSameMedia(recorded, await readEnded(stream.hlsUrl, soon()));
   });
 
   test("across an encoder that returns with another picture", PATIENT, async () => {
