@@ -66,7 +66,11 @@ function ask(url: URL, address: ResolvedAddress, { limits, signal }: UrlSourceOp
       signal,
     });
     sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
-    sent.on("response", resolve);
+    sent.on("response", (answer) => {
+      // Whoever reads the answer knows better what it is that does not come.
+      sent.setTimeout(0);
+      resolve(answer);
+    });
     sent.on("error", (cause) => {
       reject(signal.aborted ? signal.reason : broken(`${url.host} could not be asked (${cause.message})`, cause));
     });
