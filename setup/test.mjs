@@ -13,8 +13,8 @@ import {
   TEST_NEEDS,
 } from "./steps.mjs";
 
-// Half of the time of a whole-path test is the real time of media: two for each core keep all cores busy, more make each late.
-const CONCURRENCY = Math.min(8, 2 * availableParallelism());
+// Half of the time of a whole-path test is the real time of media: three for two cores keep both busy, more make each late.
+const CONCURRENCY = Math.min(6, Math.ceil(1.5 * availableParallelism()));
 /** For one test; an encoder that starts on a busy machine takes seconds, nothing takes minutes. */
 const TEST_LIMIT_MS = 180_000;
 
