@@ -123,6 +123,17 @@ describe("isSatisfied", () => {
     assert.equal(isSatisfied(presentation, rendition, directives), true);
   });
 
+  it("takes a gap for all of its parts, for it has none to wait for", () => {
+    const presentation = live();
+    const rendition = presentation.rendition("source");
+    presentation.endSegment("source");
+    const directives = parseDeliveryDirectives("_HLS_msn=16&_HLS_part=0");
+    assert.equal(isSatisfied(presentation, rendition, directives), false);
+    presentation.addGap("source", 2000);
+    assert.equal(isSatisfied(presentation, rendition, directives), true);
+    assert.equal(isSatisfied(presentation, rendition, parseDeliveryDirectives("_HLS_msn=17&_HLS_part=0")), false);
+  });
+
   it("counts a segment only when it is complete", () => {
     const presentation = live();
     const rendition = presentation.rendition("source");

@@ -66,8 +66,9 @@ export function isSatisfied(
   if (part === undefined || !hasParts(presentation, form)) return lastCompleteMsn(rendition, form) >= msn;
   const newest = rendition.segments.at(-1);
   if (!newest || newest.msn < msn) return false;
-  // A part beyond the last of a closed segment means the first of the next one: then it is still to come.
-  return newest.msn > msn || newest.parts.length > part;
+  // A part beyond the last of a closed segment means the first of the next one: then it is still to come. Not so in a
+  // gap, which will never have a part: players would wait for it until they give up.
+  return newest.msn > msn || newest.parts.length > part || newest.isGap;
 }
 
 /** How long a request may be held before 503 (HLS §6.2.5.2). */
