@@ -119,8 +119,15 @@ test("players go on when the encoder returns without audio, and when it brings i
     const isUnbroken = ({ complete }: MediaPlaylist) => complete.every(({ isGap }) => !isGap);
     await untilPlaylist(stream.hlsUrl, "audio_source", isUnbroken, soon());
     await encoder.stop("SIGKILL");
+    // Away for longer than hls.js waits for a playlist that stands still before it gives up.
+    if (audio === false) await untilPlaylist(stream.hlsUrl, "source", isEmpty, soon());
   }
 });
+
+/** Nothing but gaps. */
+function isEmpty({ complete }: MediaPlaylist): boolean {
+  return complete.every(({ isGap }) => isGap);
+}
 
 async function untilLive(stream: TestStream): Promise<void> {
   await stream.until("live", soon());

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { newRun } from "../../test/support/new-run.ts";
 import { H264_360P, videoUnits } from "../../test/support/source-units.ts";
 import { BruteForceGuard } from "../access/brute-force.ts";
 import type { StreamRecord, StreamStatus } from "../catalog/stream-record.ts";
@@ -9,7 +10,6 @@ import { newStreamId } from "../core/ids.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { Publication, PublishRequest } from "../live/publication.ts";
 import { Channels, type ChannelsOptions } from "./channels.ts";
-import { Run } from "./run.ts";
 
 const REQUEST: PublishRequest = { protocol: "rtmp", streamKey: "sk_a", remoteAddress: "192.0.2.1", encoder: undefined };
 const HOUR_MS = 3_600_000;
@@ -30,25 +30,6 @@ class CountingClock extends ManualClock {
       cancel();
     };
   }
-}
-
-function newRun(clock: Clock): Run {
-  return new Run({
-    settings: { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: false },
-    packaging: { isLowLatency: true, segmentTargetMs: 2000, partTargetMs: 500, windowSegmentCount: 10 },
-    reconnectWindowMs: 0,
-    staleTakeoverMs: 3000,
-    behindAfterMs: 10_000,
-    maxBitrateBps: 20_000_000,
-    ladder: [],
-    encoder: { encoder: "libx264", preset: "veryfast", isLowLatency: true, coreCount: 1, renderDevice: "" },
-    program: undefined,
-    nextMsn: 1,
-    discontinuitySequence: 0,
-    reserve: () => undefined,
-    clock,
-    log: silentLogger,
-  });
 }
 
 function setUp(options: Partial<ChannelsOptions> = {}) {

@@ -1,30 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { newRun } from "../../test/support/new-run.ts";
 import { H264_360P, videoUnits } from "../../test/support/source-units.ts";
 import { ManualClock } from "../core/clock.ts";
-import { silentLogger } from "../core/logger.ts";
 import { Metrics } from "../observe/metrics.ts";
 import { countRun } from "./count-run.ts";
-import { Run } from "./run.ts";
-
-function newRun(clock: ManualClock): Run {
-  return new Run({
-    settings: { qualities: null, enableHls: true, enableDash: true, lowLatency: true, transcode: false },
-    packaging: { isLowLatency: true, segmentTargetMs: 2000, partTargetMs: 500, windowSegmentCount: 10 },
-    reconnectWindowMs: 0,
-    staleTakeoverMs: 3000,
-    behindAfterMs: 10_000,
-    maxBitrateBps: 20_000_000,
-    ladder: [],
-    encoder: { encoder: "libx264", preset: "veryfast", isLowLatency: true, coreCount: 1, renderDevice: "" },
-    program: undefined,
-    nextMsn: 1,
-    discontinuitySequence: 0,
-    reserve: () => undefined,
-    clock,
-    log: silentLogger,
-  });
-}
 
 async function countOf(metrics: Metrics, name: string): Promise<number> {
   const text = await metrics.registry.getSingleMetricAsString(name);

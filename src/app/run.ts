@@ -18,6 +18,8 @@ import type { LivePresentation, PackagingOptions } from "../packaging/presentati
 
 /** How long the first viewers wait for the ladder while the source alone could be played. */
 const LADDER_PATIENCE_MS = 5000;
+/** Timers may fire so much before their time. */
+const TIMER_SLACK_MS = 1;
 /** Media sequence numbers are reserved so many at a time, and again when few are left. */
 const RESERVED_COUNT = 64;
 const RESERVE_BELOW_COUNT = 16;
@@ -241,12 +243,24 @@ export class Run {
   #scheduleGap(): void {
     const { clock, packaging } = this.#options;
     const { gapDueMs = Number.POSITIVE_INFINITY } = this.packager;
-    // A wall clock that was set, or media far ahead of it, are no reason to hurry or to wait for ever.
-    const delayMs = clamp(gapDueMs - clock.nowMs(), packaging.segmentTargetMs / 2, packaging.segmentTargetMs);
+    const { segmentTargetMs } = packaging;
+    // Not a moment early: players that wait for the playlist give up soon. Media far behind or ahead of the wall clock
+    // are no reason to hurry, or to wait for ever.
+    const delayMs = clamp(
+      Math.ceil(gapDueMs - clock.nowMs()) + TIMER_SLACK_MS,
+      segmentTargetMs / 2,
+      2 * segmentTargetMs,
+    );
     this.#cancelGap = clock.after(delayMs, () => {
-      if ((this.packager.gapDueMs ?? 0) <= clock.nowMs()) this.packager.passGap();
+      if ((this.packager.gapDueMs ?? 0) <= clock.nowMs()) this.#passGap();
       this.#scheduleGap();
     });
+  }
+
+  /** Media of an encoder that has returned, and is waited for until all of it is there, cannot take that time any more. */
+  #passGap(): void {
+    const endMs = this.packager.passGap();
+    if (endMs !== undefined) this.broadcast.passTime(endMs);
   }
 
   async #finish(): Promise<void> {

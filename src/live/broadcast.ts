@@ -91,6 +91,11 @@ export class Broadcast {
     return publisher;
   }
 
+  /** Presentation time up to `untilMs` went by without media, and viewers were told so: what comes begins after it. */
+  passTime(untilMs: number): void {
+    this.#intake.passTime(untilMs);
+  }
+
   /** Ends the run: the publisher is told `reason`, readers hear the end. Does nothing the second time. */
   end(reason: DomainError): void {
     if (this.#state === "ended") return;

@@ -104,6 +104,11 @@ export class Intake {
     this.#take({ unit, arrivedAtMs: this.#options.clock.nowMs() });
   }
 
+  /** Presentation time up to `untilMs` is over: the next period begins there, or later. */
+  passTime(untilMs: number): void {
+    this.#endMs = Math.max(this.#endMs, Math.ceil(untilMs));
+  }
+
   /** The publisher is gone: what is held comes out, and the next publisher begins a new period. */
   interrupt(): void {
     this.#close();

@@ -172,16 +172,18 @@ export class Packager implements LiveReader, LivePresentation {
 
   /**
    * The publisher is away and a target duration has passed: every rendition lists it as a gap, so that players see the
-   * playlist go on (HLS §6.2.1). Not before `gapDueMs`, or a publisher that returns would find its time taken.
+   * playlist go on (HLS §6.2.1). Not before `gapDueMs`, or a publisher that returns would find its time taken. Returns
+   * the presentation time, in ms, where the gap ends; undefined when nothing is listed that could go on.
    */
-  passGap(): void {
+  passGap(): number | undefined {
     const start = this.#sourceEnd;
-    if (!this.#period || !start || this.gapDueMs === undefined) return;
+    if (!this.#period || !start || this.gapDueMs === undefined) return undefined;
     const { msn } = this.#boundaries.add(this.#period, start.ticks, start.timescale);
     const gapTicks = msToTicks(this.options.segmentTargetMs, start.timescale);
     this.#sourceEnd = { ...start, ticks: start.ticks + gapTicks };
     this.#boundaries.endPeriod(this.#sourceEnd);
     for (const segmenter of this.#segmenters.values()) segmenter.fillGaps(msn + 1);
+    return ticksToMs(this.#sourceEnd.ticks, start.timescale);
   }
 
   /** The source is over. Rungs may still bring what they have in hand; `finish` ends the presentation. */
