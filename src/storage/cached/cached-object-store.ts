@@ -153,12 +153,16 @@ export class CachedObjectStore implements ObjectStore {
     const { info } = object;
     this.#hold(object);
     const leave = object.use();
-    stop.addEventListener("abort", leave, { once: true });
+    if (stop.aborted) leave();
+    else stop.addEventListener("abort", leave, { once: true });
     return {
       info,
       range: selected,
       body: readThrough(object.read(selected.first, selected.last, stop), leave),
-      cancel: () => reading.abort(),
+      cancel: () => {
+        reading.abort();
+        leave();
+      },
     };
   }
 
