@@ -1,25 +1,33 @@
 import type { JobLanes } from "../jobs/job-queue.ts";
 
-/** Kinds of work that keep no processor core busy for long: they run beside the encodes, and never wait for live. */
-const LIGHT = ["video.prepare", "video.poster", "video.pictures", "video.delete"];
-/** They read a film from its beginning to its end, which takes as long as its store does. */
-const THROUGH = ["video.repackage", "video.text"];
+/** Jobs that run side by side with those of other lanes: a long one holds up only those of its own. */
+interface Lane {
+  readonly kinds: readonly string[];
+  /** At once, in one worker; undefined: as many as are configured. */
+  readonly concurrency: number | undefined;
+  /** It needs processor cores, which live streams have the first right to. */
+  readonly standsBackForLive: boolean;
+}
 
-const LANE_OF_KIND: ReadonlyMap<string, string> = new Map([
-  ...LIGHT.map((kind) => [kind, "light"] as const),
-  ...THROUGH.map((kind) => [kind, "through"] as const),
-  // Copying may take minutes, and holds up nobody: one at a time, beside everything else.
-  ["video.download", "copying"],
-  // They wait for other servers, perhaps for hours.
-  ["video.import", "import"],
-  // Sound is made in one go: behind it, the pictures of a long film would stand still.
-  ["video.audio", "sound"],
-]);
+export const LANES: Readonly<Record<string, Lane>> = {
+  /** They keep no processor core busy for long. */
+  light: {
+    kinds: ["video.prepare", "video.poster", "video.pictures", "video.delete"],
+    concurrency: 3,
+    standsBackForLive: false,
+  },
+  /** They read a film from its beginning to its end, which takes as long as its store does. */
+  through: { kinds: ["video.repackage", "video.text"], concurrency: 3, standsBackForLive: false },
+  copying: { kinds: ["video.download"], concurrency: 1, standsBackForLive: false },
+  /** They wait for other servers, perhaps for hours. */
+  import: { kinds: ["video.import"], concurrency: 16, standsBackForLive: false },
+  /** Sound is made in one go: behind it, the pictures of a long film would stand still. */
+  sound: { kinds: ["video.audio"], concurrency: 2, standsBackForLive: true },
+  /** And all that has no other lane. */
+  encode: { kinds: ["video.encode", "video.preview"], concurrency: undefined, standsBackForLive: true },
+};
 
-export const ENCODE_LANE = "encode";
-
-/** What of the jobs runs side by side: a long one holds up only those of its own lane. */
 export const JOB_LANES: JobLanes = {
-  names: [...new Set(LANE_OF_KIND.values()), ENCODE_LANE],
-  of: (kind) => LANE_OF_KIND.get(kind) ?? ENCODE_LANE,
+  names: Object.keys(LANES),
+  of: (kind) => Object.keys(LANES).find((name) => LANES[name]?.kinds.includes(kind)) ?? "encode",
 };

@@ -8,7 +8,7 @@ import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { makeDataDir } from "./data-dir.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
-import { ENCODE_LANE, JOB_LANES } from "./job-lanes.ts";
+import { JOB_LANES, LANES } from "./job-lanes.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
 import { openImports } from "./open-imports.ts";
@@ -19,10 +19,6 @@ import type { Config } from "./settings.ts";
 const STORED_ENCODE_NICENESS = 15;
 /** The worker itself, which packages what ffmpeg makes, steps back behind the server. */
 const WORKER_NICENESS = 5;
-/** Jobs at once in each lane but that of the encodes, whose number is configured. */
-const CONCURRENCY: Readonly<Record<string, number>> = { light: 3, through: 3, copying: 1, import: 16, sound: 2 };
-/** They need processor cores, which live streams have the first right to. */
-const LANES_BEHIND_LIVE: readonly string[] = ["sound", ENCODE_LANE];
 
 export interface WorkerAppOptions {
   readonly config: Config;
@@ -100,16 +96,16 @@ interface TakeJobsOptions {
   readonly isLiveBehind: () => boolean;
 }
 
-/** Takes jobs of all kinds, here, until the queue is closed. */
+/** Takes jobs of all lanes, here, until the queue is closed; `concurrency` is for those that are configured. */
 export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
   const accepts = () => !isLiveBehind();
-  for (const lane of JOB_LANES.names) {
-    const own = Object.entries(handlers).filter(([kind]) => JOB_LANES.of(kind) === lane);
+  for (const [name, lane] of Object.entries(LANES)) {
+    const own = Object.entries(handlers).filter(([kind]) => JOB_LANES.of(kind) === name);
     if (own.length === 0) continue;
     jobs.work({
       handlers: Object.fromEntries(own),
-      concurrency: CONCURRENCY[lane] ?? concurrency,
-      ...(LANES_BEHIND_LIVE.includes(lane) && { accepts }),
+      concurrency: lane.concurrency ?? concurrency,
+      ...(lane.standsBackForLive && { accepts }),
     });
   }
 }
