@@ -142,6 +142,9 @@ describe("the watch page", { concurrency: 4 }, () => {
     const href = await studio.getByRole("link", { name: "Watch page" }).getAttribute("href");
     const { page } = await browser.openPage(`${server.httpUrl}${href}`);
     await untilWatch(page, { state: "stored", nearS: 0.2 });
+    await studio.getByRole("button", { name: "Make what is missing" }).click();
+    await studio.getByText("It can be watched; the rest is being made").waitFor();
+    assert.notEqual((await stopped.now()).status, "errored");
   });
 
   for (const [format, fatalCount] of [

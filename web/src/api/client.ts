@@ -11,6 +11,7 @@ import type {
   Session,
   StreamDetails,
   StreamPage,
+  TranscodeStarted,
   VideoDetails,
   VideoPage,
   VideoPlayback,
@@ -81,6 +82,7 @@ export const api = {
     call<VideoDetails>(videoPath(id), { method: "PATCH", body: change }),
   removeVideo: (id: string) => call<unknown>(videoPath(id), { method: "DELETE" }),
   cancelVideo: (id: string) => call<VideoDetails>(`${videoPath(id)}/cancel`, { method: "POST" }),
+  transcode: (id: string) => call<TranscodeStarted>(`${videoPath(id)}/transcode`, { method: "POST", body: {} }),
   retryRendition: (id: string, rendition: string) =>
     call<VideoDetails>(`${videoPath(id)}/renditions/${encodeURIComponent(rendition)}/retry`, { method: "POST" }),
   importVideo: (url: string, title: string) =>

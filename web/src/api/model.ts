@@ -16,6 +16,7 @@ export type {
   StreamPage,
   StreamSummary,
   Track as TrackFacts,
+  TranscodeStarted,
   Video as VideoDetails,
   VideoDownload,
   VideoPage,

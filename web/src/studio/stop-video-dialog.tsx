@@ -19,7 +19,7 @@ export function StopVideoDialog({ title, isPlayable, onClose, onStop }: StopVide
       <p>
         {isPlayable
           ? "What is there of it can still be watched. What is missing is not made, unless you ask for it again."
-          : "Nothing of it can be watched yet, and that stays so."}
+          : "Nothing of it can be watched yet. It is not made, unless you ask for it again."}
       </p>
       <form class="dialog-actions" onSubmit={stop}>
         <button type="button" class="button" onClick={onClose}>

@@ -51,7 +51,12 @@ export function VideoView({ videoId }: { videoId: string }) {
           <div class="detail">
             <div class="column">
               <VideoPreview video={video} isPlayable={isPlayable} />
-              <Making video={video} isPlayable={isPlayable} onStop={() => setOpen("stop")} />
+              <Making
+                video={video}
+                isPlayable={isPlayable}
+                onStop={() => setOpen("stop")}
+                onResume={() => attempt(() => api.transcode(videoId))}
+              />
               <VideoVitals video={video} />
               <VideoRenditions
                 isRecorded={video.recording !== null}
@@ -175,11 +180,25 @@ function VideoPreview({ video, isPlayable }: VideoProps) {
   );
 }
 
+interface MakingProps extends VideoProps {
+  onStop: () => void;
+  onResume: () => void;
+}
+
 /** Why there is no video, or how far it is. */
-function Making({ video, isPlayable, onStop }: VideoProps & { onStop: () => void }) {
+function Making({ video, isPlayable, onStop, onResume }: MakingProps) {
   if (video.error) {
     const rest = isPlayable ? " What is there of it can be watched." : "";
-    return <Problem text={`${asSentence(video.error.message)}${rest}`} />;
+    return (
+      <>
+        <Problem text={`${asSentence(video.error.message)}${rest}`} />
+        {video.source && (
+          <button type="button" class="button" onClick={onResume}>
+            Make what is missing
+          </button>
+        )}
+      </>
+    );
   }
   if (video.recording) return <RecordingNote video={video} />;
   if (video.status === "ready") return null;
