@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import type { VideoId } from "../src/core/ids.ts";
 import { ShownVideo } from "../src/delivery/shown-video.ts";
 import type { JobHandler } from "../src/jobs/job-queue.ts";
+import { ARTIFACT_KINDS } from "../src/library/artifacts/artifact-kind.ts";
 import { makeStoredPoster } from "../src/library/artifacts/poster.ts";
 import { thumbnailsOf } from "../src/library/artifacts/stills.ts";
 import { wholePictures } from "../src/library/artifacts/whole-renditions.ts";
@@ -85,7 +86,7 @@ async function checkNoOrphans(opened: TestLibrary): Promise<void> {
 }
 
 test("makes a poster of a picture that is not black", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ["poster"] });
   const videoId = await madeOf(opened, await film("dark.mp4"));
   const poster = await artifactFile(opened, videoId, "poster.jpg");
   assert.deepEqual(await sizeOf(poster), [640, 360]);
@@ -96,7 +97,7 @@ test("makes a poster of a picture that is not black", PATIENT, async (t) => {
 test("finds the poster of a long film among its key frames", PATIENT, async (t) => {
   const options = "-c:v mpeg4 -q:v 8 -g 15";
   const source = await film("long.mkv", { seconds: 62, blackSeconds: 20, size: "160x90", options });
-  const opened = await TestLibrary.open(t, { makesArtifacts: true, limits: { maxDurationMs: 100_000 } });
+  const opened = await TestLibrary.open(t, { artifacts: ["poster"], limits: { maxDurationMs: 100_000 } });
   const videoId = await madeOf(opened, source);
   const poster = await artifactFile(opened, videoId, "poster.jpg");
   assert.ok((await brightnessOf(poster)) > 60);
@@ -112,7 +113,7 @@ test("makes pictures upright, in square pixels and the right colours", PATIENT, 
   );
   const turn = ["-c", "copy", "-metadata:s:v:0", "rotate=90"];
   const source = await writeSource("-i", lying, ...turn, join(directory, "turned.mp4"));
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ARTIFACT_KINDS });
   const videoId = await madeOf(opened, source);
   const poster = await artifactFile(opened, videoId, "poster.jpg");
   assert.deepEqual(await sizeOf(poster), [180, 640]);
@@ -138,7 +139,7 @@ test("takes the cover of sound alone, and makes nothing where there is none", PA
   const song = ["-map", "0:a", "-map", "1:v", "-c:a", "aac", "-c:v", "copy", "-disposition:v:0", "attached_pic"];
   const covered = await writeSource(...tone, "-i", cover, ...song, join(directory, "covered.mp4"));
   const plain = await writeSource(...tone, "-c:a", "aac", join(directory, "plain.mp4"));
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ["poster"] });
   const poster = await artifactFile(opened, await madeOf(opened, covered), "poster.jpg");
   assert.deepEqual(await sizeOf(poster), [300, 300]);
   const plainId = await madeOf(opened, plain);
@@ -148,7 +149,7 @@ test("takes the cover of sound alone, and makes nothing where there is none", PA
 
 test("keeps one of what is made twice at once, and nothing of a video that is deleted", PATIENT, async (t) => {
   const source = await film("twice.mp4");
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ARTIFACT_KINDS });
   const { video } = await opened.upload(source);
   const twice = (kind: string): JobHandler => {
     const handler = opened.library.handlers[kind];
@@ -168,7 +169,7 @@ test("keeps one of what is made twice at once, and nothing of a video that is de
 });
 
 test("says in the job what cannot be made, and keeps the video", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ARTIFACT_KINDS });
   const { video } = await opened.upload(await film("kept.mp4"));
   const poster = opened.library.handlers["video.poster"];
   assert.ok(poster);
@@ -227,7 +228,7 @@ async function tileBrightness(opened: TestLibrary, videoId: VideoId, cues: reado
 }
 
 test("shows every moment of a short video on its storyboard", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ["pictures"] });
   const videoId = await madeOf(opened, await dawn("short.mp4", { seconds: 9, perSecond: 25 }));
   const cues = cuesOf(await readFile(await artifactFile(opened, videoId, "storyboard.vtt"), "utf8"));
   assert.deepEqual(
@@ -242,7 +243,7 @@ test("shows every moment of a short video on its storyboard", PATIENT, async (t)
 });
 
 test("makes the storyboard and thumbnails of a longer video from its key frames", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true, limits: { maxDurationMs: 200_000 } });
+  const opened = await TestLibrary.open(t, { artifacts: ["pictures"], limits: { maxDurationMs: 200_000 } });
   const videoId = await madeOf(opened, await dawn("longer.mp4", { seconds: 132, perSecond: 1.8 }));
   const cues = cuesOf(await readFile(await artifactFile(opened, videoId, "storyboard.vtt"), "utf8"));
   assert.equal(cues.length, 27);
@@ -271,7 +272,7 @@ test("makes the storyboard and thumbnails of a longer video from its key frames"
 });
 
 test("names the storyboard in HLS and DASH, and serves its files", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ARTIFACT_KINDS });
   const videoId = await madeOf(opened, await dawn("named.mp4", { seconds: 4, perSecond: 50 }));
   const video = await new VideoReader({ videos: opened.catalog.videos }).get(videoId);
   assert.ok(video);
@@ -409,7 +410,7 @@ function readWebp(bytes: Buffer): { width: number; height: number; frameCount: n
 }
 
 test("shows moments of a film in 30 seconds, with their sound", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ["preview"] });
   const silent = await dawn("silent.mp4", { seconds: 58, perSecond: 4, size: "160x90" });
   const tone = ["-f", "lavfi", "-i", "sine=f=440:d=58"];
   const source = await writeSource("-i", silent, ...tone, "-c:v", "copy", "-c:a", "aac", join(directory, "heard.mp4"));
@@ -444,7 +445,7 @@ test("makes up for what is missing when somebody asks for a transcode", PATIENT,
   const videoId = await madeOf(without, await dawn("before.mp4", { seconds: 3, perSecond: 50 }));
   assert.deepEqual(await without.catalog.videos.artifacts(videoId), []);
   await without.close();
-  const opened = await TestLibrary.open(t, { dataDir, makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { dataDir, artifacts: ARTIFACT_KINDS });
   opened.work();
   await opened.library.transcode(videoId, { profiles: undefined });
   await opened.untilIdle();
@@ -472,11 +473,13 @@ test("makes a poster of key frames where there is no original", PATIENT, async (
 });
 
 test("shows all of a short video without sound", PATIENT, async (t) => {
-  const opened = await TestLibrary.open(t, { makesArtifacts: true });
+  const opened = await TestLibrary.open(t, { artifacts: ["preview"] });
   const videoId = await madeOf(opened, await dawn("brief.mp4", { seconds: 3, perSecond: 50 }));
   const preview = await artifactFile(opened, videoId, "preview.mp4");
   assert.equal((await frameTimes(preview)).length, 15);
   assert.equal((await probeFile(preview, "-show_streams")).streams?.length, 1);
   const { lengthMs } = readWebp(await readFile(await artifactFile(opened, videoId, "preview.webp")));
   assert.ok(Math.abs(lengthMs - 3_000) <= 200, `${lengthMs}`);
+  const names = (await opened.catalog.videos.artifacts(videoId)).map(({ name }) => name);
+  assert.deepEqual(names.sort(), ["preview.mp4", "preview.webp"], "nothing else was asked for");
 });

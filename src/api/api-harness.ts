@@ -172,7 +172,7 @@ function libraryOver(parts: {
       segmentTargetMs: 4_000,
       chunkTargetMs: 20_000,
     },
-    makesArtifacts: false,
+    artifacts: [],
     clock,
     log: silentLogger,
     cleanUpIntervalMs: 3_600_000,

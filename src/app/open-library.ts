@@ -46,7 +46,7 @@ export function openLibrary(options: OpenLibraryOptions): Library {
       segmentTargetMs: video.segmentDurationMs,
       chunkTargetMs: video.chunkDurationMs,
     },
-    makesArtifacts: true,
+    artifacts: video.artifacts,
     onTaken,
     clock,
     log,

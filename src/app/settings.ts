@@ -1,5 +1,6 @@
 import { ENCODER_NAMES } from "../encode/encoder-arguments.ts";
 import { DEFAULT_LADDER, QUALITY_NAMES } from "../encode/ladder.ts";
+import { ARTIFACT_KINDS } from "../library/artifacts/artifact-kind.ts";
 import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../library/probe/source-limits.ts";
 import { LOG_LEVELS } from "../observe/log.ts";
 import {
@@ -155,6 +156,9 @@ const SETTINGS = {
     }),
     preset: choice("veryfast", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"], {
       doc: "Preset of libx264 for videos. Slower ones save bits and cost time.",
+    }),
+    artifacts: choices(ARTIFACT_KINDS, ARTIFACT_KINDS, {
+      doc: "What is made of a video beside its qualities: a poster, pictures (thumbnails and the storyboard that players show while scrubbing), a preview clip.",
     }),
     cleanupIntervalMs: durationMs("1h", "1min", "24h", {
       doc: "How often the store is cleared of what no video names, and interrupted work is looked for.",

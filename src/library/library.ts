@@ -6,6 +6,7 @@ import { newEpoch, newVideoId, type VideoId } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { QualityName } from "../encode/ladder.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
+import type { ArtifactKind } from "./artifacts/artifact-kind.ts";
 import { ArtifactWork } from "./artifacts/artifact-work.ts";
 import { Downloads } from "./artifacts/downloads.ts";
 import { type CleanUpRequest, cleanUp, deletePrefix, type Leftover, prefixOf } from "./clean-up.ts";
@@ -34,8 +35,8 @@ import { VideoWork } from "./video-work.ts";
 export interface LibraryOptions extends VideoPreparationOptions {
   readonly videos: VideoRepository;
   readonly jobs: JobQueue;
-  /** Posters and the like are made of every video. */
-  readonly makesArtifacts: boolean;
+  /** What is made of every video beside its renditions. */
+  readonly artifacts: readonly ArtifactKind[];
   /** Told of each video that is taken in. */
   readonly onTaken?: (() => void) | undefined;
   readonly clock: Clock;

@@ -1,6 +1,7 @@
 import type { VideoRepository } from "../catalog/video-repository.ts";
 import { newEpoch, type VideoId } from "../core/ids.ts";
 import type { JobQueue, NewJob } from "../jobs/job-queue.ts";
+import type { ArtifactKind } from "./artifacts/artifact-kind.ts";
 import { missingArtifactJobs } from "./artifacts/artifact-steps.ts";
 import { encodeJob } from "./video-jobs.ts";
 import { chunkCountAtStart, readState, type VideoState } from "./video-records.ts";
@@ -19,8 +20,8 @@ export interface VideoRoadOptions {
     | "setStatus"
   >;
   readonly jobs: Pick<JobQueue, "add">;
-  /** Posters and the like are made. */
-  readonly makesArtifacts: boolean;
+  /** What is made beside renditions. */
+  readonly artifacts: readonly ArtifactKind[];
 }
 
 /** Jobs that are added at once: a long video has a thousand. */
@@ -102,8 +103,9 @@ export class VideoRoad {
   }
 
   async #addArtifacts(state: VideoState): Promise<void> {
-    const { videos, makesArtifacts } = this.#options;
-    if (makesArtifacts) await this.#add(missingArtifactJobs(state, await videos.artifacts(state.video.videoId)));
+    const { videos, artifacts } = this.#options;
+    if (artifacts.length === 0) return;
+    await this.#add(missingArtifactJobs(state, await videos.artifacts(state.video.videoId), artifacts));
   }
 
   async #add(jobs: readonly NewJob[]): Promise<void> {

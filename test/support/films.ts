@@ -56,12 +56,13 @@ export class Film {
   }
 }
 
-/** Short segments and one small quality, so that few seconds of film show all. */
+/** Short segments, one small quality and nothing beside it, so that few seconds of film show all. */
 export const SHORT: Settings = {
   "video-segment-duration": "1s",
   "video-chunk-duration": "4s",
   "video-profiles": "240p",
   "video-preset": "ultrafast",
+  "video-artifacts": "poster",
 };
 
 /** Hands a file in, as people do. */

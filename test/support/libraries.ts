@@ -12,6 +12,7 @@ import { Database } from "../../src/database/database.ts";
 import { findProgram } from "../../src/encode/ffmpeg/probe.ts";
 import { EmbeddedJobQueue } from "../../src/jobs/embedded/embedded-job-queue.ts";
 import type { JobHandler, JobWorker } from "../../src/jobs/job-queue.ts";
+import type { ArtifactKind } from "../../src/library/artifacts/artifact-kind.ts";
 import { Library, type LibraryOptions, type TakenVideo } from "../../src/library/library.ts";
 import { DEFAULT_AUDIO_CODECS, DEFAULT_VIDEO_CODECS } from "../../src/library/probe/source-limits.ts";
 import { FileObjectStore } from "../../src/storage/files/file-object-store.ts";
@@ -46,8 +47,8 @@ export interface LibraryStart {
   readonly dataDir?: string;
   readonly planning?: Partial<LibraryOptions["planning"]>;
   readonly limits?: Partial<LibraryOptions["limits"]>;
-  /** False where a test has no use for posters and the like. */
-  readonly makesArtifacts?: boolean;
+  /** None, when left out. */
+  readonly artifacts?: readonly ArtifactKind[];
   /** The library's, not that of records and jobs. */
   readonly clock?: Clock;
   /** What the library has in place of the store, to hold it up or to count what it asks for. */
@@ -80,7 +81,7 @@ export class TestLibrary {
 
   static async at(
     dataDir: string,
-    { planning, limits, makesArtifacts = false, clock = systemClock, watch }: LibraryStart = {},
+    { planning, limits, artifacts = [], clock = systemClock, watch }: LibraryStart = {},
   ): Promise<TestLibrary> {
     const log = silentLogger;
     const database = await Database.open({ dataDir, url: undefined, log });
@@ -96,7 +97,7 @@ export class TestLibrary {
       ffprobe: { program: await programAt("ffprobe"), clock: systemClock },
       limits: { ...LIMITS, ...limits },
       planning: { ...PLANNING, ...planning },
-      makesArtifacts,
+      artifacts,
       clock,
       log,
       cleanUpIntervalMs: 3_600_000,

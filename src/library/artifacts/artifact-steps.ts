@@ -3,6 +3,7 @@ import type { NewJob } from "../../jobs/job-queue.ts";
 import { picturesJob, posterJob, previewJob } from "../video-jobs.ts";
 import { isUnsettled, type VideoState } from "../video-records.ts";
 import { isPlayable } from "../video-steps.ts";
+import type { ArtifactKind } from "./artifact-kind.ts";
 import { wholePictureRecords } from "./whole-renditions.ts";
 
 /** Names of artifacts, as they stand in paths. */
@@ -15,19 +16,24 @@ export function thumbnailName(place: number): string {
 }
 
 /**
- * The jobs that a video needs beside those for its renditions, as its records stand: a poster of the original as soon as it
- * can be played, everything else of the renditions once one is whole.
+ * The jobs for what of `kinds` a video lacks, as its records stand: a poster of the original as soon as it can be played,
+ * everything else of the renditions once one is whole.
  */
-export function missingArtifactJobs(state: VideoState, artifacts: readonly VideoArtifactRecord[]): NewJob[] {
+export function missingArtifactJobs(
+  state: VideoState,
+  artifacts: readonly VideoArtifactRecord[],
+  kinds: readonly ArtifactKind[],
+): NewJob[] {
   const { videoId, source } = state.video;
   const lacks = (name: string) => !hasArtifact(artifacts, name);
   const hasWhole = wholePictureRecords(state).length > 0;
   const lacksPreview = lacks(PREVIEW) || lacks(PREVIEW_IMAGE);
-  return [
-    ...(source && isPlayable(state) && lacks(POSTER) ? [posterJob(videoId)] : []),
-    ...(hasWhole && (lacks(STORYBOARD) || lacks(thumbnailName(0))) ? [picturesJob(videoId)] : []),
-    ...(hasWhole && lacksPreview && isHeard(state) ? [previewJob(videoId)] : []),
-  ];
+  const jobs = {
+    poster: source && isPlayable(state) && lacks(POSTER) ? posterJob(videoId) : undefined,
+    pictures: hasWhole && (lacks(STORYBOARD) || lacks(thumbnailName(0))) ? picturesJob(videoId) : undefined,
+    preview: hasWhole && lacksPreview && isHeard(state) ? previewJob(videoId) : undefined,
+  };
+  return kinds.flatMap((kind) => jobs[kind] ?? []);
 }
 
 /** No sound is still being made. */
