@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as HlsParser from "hls-parser";
 import { AAC, H264, ScriptedPresentation } from "../../../test/support/presentation.ts";
 import { renderMediaPlaylist } from "./media-playlist.ts";
 
@@ -56,6 +57,20 @@ e0-4.m4s
 #EXT-X-RENDITION-REPORT:URI="../audio_source/playlist.m3u8",LAST-MSN=5,LAST-PART=0
 `,
     );
+  });
+
+  it("lists parts of three segments at most, however short", () => {
+    const presentation = new ScriptedPresentation({ renditions: STEREO });
+    for (let count = 0; count < 4; count++) presentation.addSegment(1000);
+    presentation.addPart("source", { durationMs: 500, isIndependent: true });
+    const text = renderMediaPlaylist(presentation, presentation.rendition("source"));
+    const parts = text.matchAll(/^#EXT-X-PART:.*URI="e0-([\d.]+)\.m4s"/gm);
+    assert.deepEqual(
+      Array.from(parts, ([, name]) => name),
+      ["3.0", "3.1", "4.0", "4.1", "5.0"],
+    );
+    HlsParser.setOptions({ strictMode: true });
+    assert.ok(HlsParser.parse(text));
   });
 
   it("restates the map after a discontinuity and after a change of init, and raises the version for a gap", () => {

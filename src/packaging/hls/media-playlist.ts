@@ -15,8 +15,10 @@ import { partInformation, serverControl } from "./server-control.ts";
 
 /** The floors of HLS §8 for what a body holds (docs/adr/0010): EXT-X-MAP, EXT-X-GAP, EXT-X-SKIP. */
 const VERSION = { map: 6, gap: 8, skip: 9 } as const;
-/** EXT-X-PART stands only near the end of the playlist (HLS §6.2.2). */
+/** EXT-X-PART stands only so many target durations from the end of the playlist (HLS §6.2.2). */
 const PARTS_TARGETS = 3;
+/** And in so many segments, however short they are: strict parsers count them. */
+const PARTS_SEGMENTS = 3;
 
 export interface MediaPlaylistOptions {
   /** A delta playlist: the oldest segments are replaced by EXT-X-SKIP, when there are any that may be. */
@@ -74,20 +76,21 @@ function segmentTexts(presentation: Presentation, complete: readonly Segment[], 
   return texts;
 }
 
-/** Index of the oldest segment that lies wholly within three target durations of the end of the playlist. */
+/** Index of the oldest of the last three segments that lies wholly within three target durations of the end. */
 function firstSegmentWithParts(
   presentation: Presentation,
   complete: readonly Segment[],
   open: Segment | undefined,
 ): number {
   const limitMs = PARTS_TARGETS * presentation.targetDurationS * 1000;
+  const leastIndex = Math.max(0, complete.length + (open ? 1 : 0) - PARTS_SEGMENTS);
   let fromEndMs = open ? durationMs(open) : 0;
-  for (let index = complete.length - 1; index >= 0; index--) {
+  for (let index = complete.length - 1; index >= leastIndex; index--) {
     const segment = complete[index];
     if (segment) fromEndMs += durationMs(segment);
     if (fromEndMs >= limitMs) return index + 1;
   }
-  return 0;
+  return leastIndex;
 }
 
 function durationMs(segment: Segment): number {
