@@ -15,6 +15,8 @@ export interface Boundary {
   readonly isPeriodStart: boolean;
   readonly start: Ticks;
   readonly timescale: number;
+  /** The publisher was away: no rendition has media here. */
+  readonly isAbsence: boolean;
 }
 
 /** Renditions that lag further behind the lead than this have lost their place and join again at the newest. */
@@ -43,9 +45,9 @@ export class Boundaries {
     return this.#nextMsn;
   }
 
-  add(period: Period, start: Ticks, timescale: number): Boundary {
+  add(period: Period, start: Ticks, timescale: number, isAbsence = false): Boundary {
     const isPeriodStart = this.last?.period !== period;
-    const boundary = { msn: this.#nextMsn++, period, isPeriodStart, start, timescale };
+    const boundary = { msn: this.#nextMsn++, period, isPeriodStart, start, timescale, isAbsence };
     this.#list.push(boundary);
     if (this.#list.length > MAX_KEPT) this.#ends.delete(this.#list.shift()?.msn ?? 0);
     return boundary;

@@ -361,18 +361,22 @@ describe("Packager", () => {
     });
   }
 
-  it("keeps every rendition while the publisher is away, however long", () => {
+  it("keeps every rendition and what it has while the publisher is away, however long", () => {
     const { packager, intake, play } = setUp({ windowSegmentCount: 3 });
     play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
     intake.interrupt();
     for (let gap = 0; gap < 8; gap++) packager.passGap();
-    assert.deepEqual(
-      packager.renditions.map(({ id, segments }) => [id, segments.every(({ isGap }) => isGap)]),
-      [
-        ["source", true],
-        ["audio_source", true],
-      ],
-    );
+    const shown = () =>
+      packager.renditions.map(({ id, segments }) => [id, segments.map(({ isGap }) => (isGap ? "-" : "m")).join("")]);
+    assert.deepEqual(shown(), [
+      ["source", "mmmm--------"],
+      ["audio_source", "mmmm--------"],
+    ]);
+    play([H264_360P, MP3_48K], videoUnits(CAMERA), mp3Units(CAMERA));
+    assert.deepEqual(shown(), [
+      ["source", "mmmm"],
+      ["audio_source", "mmmm"],
+    ]);
   });
 
   it("goes on with silence where a later period has no audio any more", () => {

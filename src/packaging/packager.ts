@@ -178,7 +178,7 @@ export class Packager implements LiveReader, LivePresentation {
   passGap(): number | undefined {
     const start = this.#sourceEnd;
     if (!this.#period || !start || this.gapDueMs === undefined) return undefined;
-    const { msn } = this.#boundaries.add(this.#period, start.ticks, start.timescale);
+    const { msn } = this.#boundaries.add(this.#period, start.ticks, start.timescale, true);
     const gapTicks = msToTicks(this.options.segmentTargetMs, start.timescale);
     this.#sourceEnd = { ...start, ticks: start.ticks + gapTicks };
     this.#boundaries.endPeriod(this.#sourceEnd);

@@ -50,13 +50,15 @@ class GrowingSegment implements Segment {
   readonly isGap: boolean;
   readonly isDiscontinuity: boolean;
   readonly arrivedAtMs: number;
+  /** It pushes older ones out of the playlist. */
+  readonly counts: boolean;
   readonly parts: Part[] = [];
   duration: Ticks = 0;
   byteLength = 0;
   frameCount = 0;
   isComplete = false;
 
-  constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "frameCount" | "isComplete">) {
+  constructor(fields: Omit<Segment, "parts" | "duration" | "byteLength" | "frameCount" | "isComplete">, counts = true) {
     this.name = fields.name;
     this.msn = fields.msn;
     this.iframeMsn = fields.iframeMsn;
@@ -67,6 +69,7 @@ class GrowingSegment implements Segment {
     this.isGap = fields.isGap;
     this.isDiscontinuity = fields.isDiscontinuity;
     this.arrivedAtMs = fields.arrivedAtMs;
+    this.counts = counts;
   }
 }
 
@@ -290,18 +293,21 @@ export class Segmenter implements Rendition {
     const init = opensPeriod ? this.#initFor(next.track, msn) : this.#lastInit;
     const { timescale } = init;
     const start = this.#gapStart(boundary);
-    const segment = new GrowingSegment({
-      name: `${this.#timeline.epoch}-${msn}.m4s`,
-      msn,
-      iframeMsn: this.#iframeMsn(msn),
-      period: boundary?.period ?? this.#lastKept.period,
-      init,
-      start,
-      isIndependent: false,
-      isGap: true,
-      isDiscontinuity: boundary?.isPeriodStart === true && boundary.period.index > 0,
-      arrivedAtMs: 0,
-    });
+    const segment = new GrowingSegment(
+      {
+        name: `${this.#timeline.epoch}-${msn}.m4s`,
+        msn,
+        iframeMsn: this.#iframeMsn(msn),
+        period: boundary?.period ?? this.#lastKept.period,
+        init,
+        start,
+        isIndependent: false,
+        isGap: true,
+        isDiscontinuity: boundary?.isPeriodStart === true && boundary.period.index > 0,
+        arrivedAtMs: 0,
+      },
+      boundary?.isAbsence !== true,
+    );
     segment.duration = end
       ? rescale(end.ticks, end.timescale, timescale) - start
       : msToTicks(this.#timeline.segmentTargetMs, timescale);
@@ -444,14 +450,20 @@ export class Segmenter implements Rendition {
     while (this.#kept.length > windowCount * 2 + 2) this.#forget(this.#kept.shift());
   }
 
-  /** How many complete segments are listed: as many as were asked for, and more while they are too short. */
+  /**
+   * How many complete segments are listed: as many as were asked for, and more while they are too short. The absence of
+   * the publisher pushes nothing out: dash.js never plays again once it has seen an MPD without media.
+   */
   #windowCount(kept: readonly GrowingSegment[], completeCount: number): number {
     const minMs = this.#timeline.minWindowMs();
     let windowMs = 0;
+    let countedCount = 0;
     for (let count = 1; count <= completeCount; count++) {
       const segment = kept[completeCount - count];
-      windowMs += segment ? ticksToMs(segment.duration, segment.init.timescale) : 0;
-      if (count >= this.#timeline.windowSegmentCount && windowMs >= minMs) return count;
+      if (!segment?.counts) continue;
+      countedCount++;
+      windowMs += ticksToMs(segment.duration, segment.init.timescale);
+      if (countedCount >= this.#timeline.windowSegmentCount && windowMs >= minMs) return count;
     }
     return completeCount;
   }

@@ -32,6 +32,17 @@ function placeOf({ availabilityStartMs }: Presentation, { placeMs, wallZeroMs, s
   return placeMs ?? wallZeroMs + startMs - availabilityStartMs;
 }
 
+/** Where the newest of all that HLS lists ends, gaps included, ms since availabilityStartTime. */
+export function listedUntilMs(presentation: Presentation): number {
+  const ends = presentation.renditions.flatMap(({ segments }) => {
+    const last = segments.at(-1);
+    if (!last) return [];
+    const { period, start, duration, init } = last;
+    return [placeOf(presentation, period) - period.startMs + ticksToMs(start + duration, init.timescale)];
+  });
+  return Math.max(0, ...ends);
+}
+
 /** With the guess for an open segment: the MPD then changes with segments, not with every part. */
 function listedEndMs(presentation: Presentation, { rendition, run }: ListedRendition): number {
   const last = run.at(-1) ?? run[0];

@@ -22,6 +22,16 @@ function timelines(text: string, id: string): string[][] {
 }
 
 describe("renderMpd", () => {
+  it("lets everything listed be sought, also while the publisher is away for longer than the window", () => {
+    const presentation = new ScriptedPresentation({ renditions: STEREO });
+    presentation.addSegment();
+    for (let gap = 0; gap < 9; gap++) {
+      for (const { id } of STEREO) presentation.addGap(id, 3000);
+    }
+    assert.match(mpd(presentation), / timeShiftBufferDepth="PT29S"/);
+    assert.deepEqual(timelines(mpd(presentation), "source"), [['<S t="900000" d="180000"/>']]);
+  });
+
   it("lists the open segment with the length of the one before it, and a period for each break", () => {
     const presentation = new ScriptedPresentation({ renditions: STEREO });
     presentation.addSegment();

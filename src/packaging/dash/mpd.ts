@@ -1,6 +1,6 @@
 import type { Presentation } from "../presentation.ts";
 import { GROWING_DELAY_MS, minimumUpdateMs, serviceDescription, targetLatencyMs } from "./latency.ts";
-import { type ListedPeriod, listedPeriods } from "./listed-period.ts";
+import { type ListedPeriod, listedPeriods, listedUntilMs } from "./listed-period.ts";
 import { periodElement } from "./period.ts";
 import { durationText, instantText } from "./time-text.ts";
 import { type Element, element, renderXml } from "./xml.ts";
@@ -69,8 +69,13 @@ function staticAttributes(periods: readonly ListedPeriod[]) {
   return { type: "static", mediaPresentationDuration: durationText(periods.at(-1)?.endMs ?? 0) };
 }
 
-/** All that is listed can be sought; while less is there than the window will hold, the window. */
-function timeShiftBufferMs({ options }: Presentation, periods: readonly ListedPeriod[]): number {
-  const listedMs = (periods.at(-1)?.endMs ?? 0) - (periods[0]?.startMs ?? 0);
-  return Math.max(options.windowSegmentCount * options.segmentTargetMs, listedMs);
+/**
+ * All that is listed can be sought, also after the publisher was away for longer than the window; while less is there
+ * than the window will hold, the window.
+ */
+function timeShiftBufferMs(presentation: Presentation, periods: readonly ListedPeriod[]): number {
+  const { windowSegmentCount, segmentTargetMs } = presentation.options;
+  const [first] = periods;
+  const untilMs = Math.max(periods.at(-1)?.endMs ?? 0, listedUntilMs(presentation));
+  return Math.max(windowSegmentCount * segmentTargetMs, first ? untilMs - first.startMs : 0);
 }
