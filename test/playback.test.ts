@@ -16,7 +16,7 @@ import { decode, type ReadRendition, readPresentation, untilPlaylist } from "./s
 
 /** Beyond the distance that the server asks for: what a player needs for itself on a busy machine. */
 const LATENCY_SLACK_S = 1.5;
-const PLAYED_S = 10;
+const PLAYED_S = 6;
 const RATE = 25;
 
 let server: Headwater;

@@ -3,8 +3,8 @@ import type { HttpRequest, HttpResponse } from "../http/http-exchange.ts";
 import {
   type DeliveryDirectives,
   decide,
+  endsWait,
   holdLimitMs,
-  isSatisfied,
   parseDeliveryDirectives,
 } from "../packaging/hls/delivery-directives.ts";
 import type { PlaylistForm } from "../packaging/hls/playlist-form.ts";
@@ -70,7 +70,7 @@ export class BlockingReload {
   advance(): void {
     const isListed = this.#isListed;
     this.#held.settle(
-      (directives) => !isListed || isSatisfied(this.#presentation, this.#rendition, directives, this.#form),
+      (directives) => !isListed || endsWait(this.#presentation, this.#rendition, directives, this.#form),
     );
   }
 

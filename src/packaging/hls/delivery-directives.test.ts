@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { H264, ScriptedPresentation } from "../../../test/support/presentation.ts";
-import { decide, holdLimitMs, isSatisfied, parseDeliveryDirectives } from "./delivery-directives.ts";
+import { decide, endsWait, holdLimitMs, isSatisfied, parseDeliveryDirectives } from "./delivery-directives.ts";
 
 /** Segments 5 to 14 complete with parts 0 to 3, segment 15 open with parts 0 and 1. */
 function live(isLowLatency = true): ScriptedPresentation {
@@ -123,17 +123,6 @@ describe("isSatisfied", () => {
     assert.equal(isSatisfied(presentation, rendition, directives), true);
   });
 
-  it("takes a gap for all of its parts, for it has none to wait for", () => {
-    const presentation = live();
-    const rendition = presentation.rendition("source");
-    presentation.endSegment("source");
-    const directives = parseDeliveryDirectives("_HLS_msn=16&_HLS_part=0");
-    assert.equal(isSatisfied(presentation, rendition, directives), false);
-    presentation.addGap("source", 2000);
-    assert.equal(isSatisfied(presentation, rendition, directives), true);
-    assert.equal(isSatisfied(presentation, rendition, parseDeliveryDirectives("_HLS_msn=17&_HLS_part=0")), false);
-  });
-
   it("counts a segment only when it is complete", () => {
     const presentation = live();
     const rendition = presentation.rendition("source");
@@ -141,6 +130,23 @@ describe("isSatisfied", () => {
     assert.equal(isSatisfied(presentation, rendition, directives), false);
     presentation.endSegment("source");
     assert.equal(isSatisfied(presentation, rendition, directives), true);
+  });
+});
+
+describe("endsWait", () => {
+  it("answers who waits for a part of what turned out to be a gap, and lets wait who asks afterwards", () => {
+    const presentation = live();
+    const rendition = presentation.rendition("source");
+    presentation.endSegment("source");
+    const [first, next] = ["_HLS_msn=16&_HLS_part=0", "_HLS_msn=17&_HLS_part=0"].map(parseDeliveryDirectives);
+    assert.ok(first && next);
+    assert.equal(endsWait(presentation, rendition, first), false);
+    presentation.addGap("source", 2000);
+    assert.equal(endsWait(presentation, rendition, first), true);
+    assert.equal(endsWait(presentation, rendition, next), false);
+    assert.equal(answer(presentation, "_HLS_msn=16&_HLS_part=0"), "wait");
+    presentation.addPart("source", { durationMs: 500 });
+    assert.equal(endsWait(presentation, rendition, next), true);
   });
 });
 

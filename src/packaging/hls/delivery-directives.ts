@@ -66,9 +66,23 @@ export function isSatisfied(
   if (part === undefined || !hasParts(presentation, form)) return lastCompleteMsn(rendition, form) >= msn;
   const newest = rendition.segments.at(-1);
   if (!newest || newest.msn < msn) return false;
-  // A part beyond the last of a closed segment means the first of the next one: then it is still to come. Not so in a
-  // gap, which will never have a part: players would wait for it until they give up.
-  return newest.msn > msn || newest.parts.length > part || newest.isGap;
+  // A part beyond the last of a closed segment means the first of the next one: then it is still to come.
+  return newest.msn > msn || newest.parts.length > part;
+}
+
+/**
+ * Whether a request that was held is to be answered: when it is satisfied, and when its segment has turned out to be a gap,
+ * which will never have the part. Who asks for that part later means the segment after it, and waits.
+ */
+export function endsWait(
+  presentation: Presentation,
+  rendition: Rendition,
+  directives: DeliveryDirectives,
+  form: PlaylistForm = "segments",
+): boolean {
+  if (isSatisfied(presentation, rendition, directives, form)) return true;
+  const newest = rendition.segments.at(-1);
+  return newest?.isGap === true && newest.msn === directives.msn;
 }
 
 /** How long a request may be held before 503 (HLS §6.2.5.2). */

@@ -8,6 +8,8 @@ export interface OriginProbesOptions {
   readonly client: OriginClient;
   readonly violations: Violations;
   readonly masterUrl: string;
+  /** Lateness that is not judged. */
+  readonly slackMs?: number | undefined;
   /** URL of one media playlist. */
   readonly mediaUrl: string;
 }
@@ -50,6 +52,10 @@ export class OriginProbes {
       await this.#refused("L21", `${mediaUrl}?_HLS_msn=${last + 1}&_HLS_part=900`);
   }
 
+  get #atOnceMs(): number {
+    return AT_ONCE_MS + (this.#options.slackMs ?? 0);
+  }
+
   async #refused(rule: string, url: string): Promise<void> {
     const answer = await this.#options.client.ask(url);
     if (answer.status !== 400) this.#add(rule, url, `answered ${answer.status}, not 400`);
@@ -58,7 +64,7 @@ export class OriginProbes {
       this.#add("L37", url, `400 with Cache-Control ${answer.headers["cache-control"]}`);
     }
     const tookMs = answer.firstByteAtMs - answer.sentAtMs;
-    if (tookMs > AT_ONCE_MS) this.#add(rule, url, `refused after ${Math.round(tookMs)} ms`);
+    if (tookMs > this.#atOnceMs) this.#add(rule, url, `refused after ${Math.round(tookMs)} ms`);
   }
 
   async #probeAbsent(segment: string | undefined): Promise<void> {
@@ -73,7 +79,7 @@ export class OriginProbes {
     const answer = await this.#options.client.ask(url);
     if (answer.status !== 404 && answer.status !== 410) this.#add(rule, url, `answered ${answer.status}, not 404`);
     else this.#checkError(answer);
-    if (answer.firstByteAtMs - answer.sentAtMs > AT_ONCE_MS) this.#add(rule, url, "was held");
+    if (answer.firstByteAtMs - answer.sentAtMs > this.#atOnceMs) this.#add(rule, url, "was held");
   }
 
   /** A playlist moves on between two requests: its two forms are compared when they are of one instant. */

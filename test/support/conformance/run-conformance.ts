@@ -114,14 +114,14 @@ class SegmentCounter {
 
 async function probe(
   client: OriginClient,
-  { masterUrl }: ConformanceOptions,
+  { masterUrl, slackMs }: ConformanceOptions,
   { variants }: MultivariantPlaylist,
   violations: Violations,
   signal: AbortSignal,
 ): Promise<void> {
   const mediaUrl = new URL(variants[0]?.uri ?? "", masterUrl).href;
   try {
-    await new OriginProbes({ client, violations, masterUrl, mediaUrl }).run();
+    await new OriginProbes({ client, violations, masterUrl, mediaUrl, slackMs }).run();
   } catch (error) {
     if (!signal.aborted) violations.add("H8", `probes: ${messageOf(error)}`);
   }

@@ -114,8 +114,9 @@ export class Players implements AsyncDisposable {
     const handle = new PlayerHandle(`${kind} of ${url}`);
     const query = new URLSearchParams({ url, config: JSON.stringify(config) });
     const { page } = await this.browser.openPage(`${this.#host.origin}/${kind}.html?${query}`, {
-      width: 640,
-      height: 360,
+      // Every picture is scaled without a graphics card.
+      width: 320,
+      height: 180,
       expose: { sendReport: (report: PlayerReport) => handle.receive(report) },
     });
     handle.attach(page);
