@@ -90,6 +90,16 @@ const hashesOf = ({ segments }: ReadRendition) =>
   segments.filter(({ isGap }) => !isGap).map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
 
 /** Every segment that viewers got is in the recording, byte for byte, and nothing else. */
+/** dash.js stays on the lowest quality while there is one. */
+const LOWEST = {
+  streaming: { abr: { autoSwitchBitrate: { video: false, audio: false }, initialBitrate: { video: 1, audio: 1 } } },
+};
+
+function encodersOf(server: Headwater, stream: TestStream): number[] {
+  const started = server.log.filter(({ msg, streamId }) => msg === "ladder encoder started" && streamId === stream.id);
+  return started.map(({ pid }) => Number(pid));
+}
+
 function assertSameMedia(recorded: ReadPresentation, live: ReadPresentation): void {
   assert.deepEqual([...recorded.renditions.keys()].sort(), [...live.renditions.keys()].sort());
   for (const [id, { segments }] of recorded.renditions) {
@@ -160,17 +170,38 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
     }
   });
 
-  // Rungs may have less than the source, where a machine cannot keep up: what viewers got is what is recorded.
-  test("with its rungs, as far as they went", PATIENT, async () => {
+  test("with its rungs, as far as they went, and plays on where one is missing", PATIENT, async () => {
     const stream = await server.createStream({ ...STREAM, transcode: true, qualities: ["240p"] });
-    await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360", seconds: 8 });
+    await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360", seconds: 14 });
     await stream.until("live", soon());
     const begun = await recordingOf(server, stream);
+    await untilPlaylist(stream.hlsUrl, "240p", ({ complete }) => complete.length >= 2, soon());
+    await untilRecorded(begun, 1);
+    const handle = await players.playDash(begun.dash_url, { config: LOWEST });
+    // The first times it is back within a segment.
+    for (let count = 1; count <= 3; count++) {
+      await server.untilLogged(() => encodersOf(server, stream).length >= count, soon());
+      process.kill(encodersOf(server, stream)[count - 1] ?? 0, "SIGKILL");
+    }
     await publisher.ended;
     const ready = await untilStatus(server, begun.video_id, "ready");
-    const recorded = await readEnded(ready.hls_url, soon());
+    const [recorded, live] = [await readEnded(ready.hls_url, soon()), await readEnded(stream.hlsUrl, soon())];
     assert.deepEqual([...recorded.renditions.keys()].sort(), ["240p", "aac_96", "audio_source", "source"]);
-    assertSameMedia(recorded, await readEnded(stream.hlsUrl, soon()));
+    for (const id of ["source", "audio_source"]) {
+      assert.deepEqual(hashesOf(rendition(recorded, id)), hashesOf(rendition(live, id)), id);
+    }
+    // Rungs may have less than the source, where a machine cannot keep up: what viewers got whole is what is recorded.
+    for (const id of ["240p", "aac_96"]) {
+      const got = new Set(hashesOf(rendition(live, id)));
+      assert.ok(
+        hashesOf(rendition(recorded, id)).every((hash) => got.has(hash)),
+        id,
+      );
+      const { segments } = rendition(recorded, id);
+      assert.ok(segments.some(({ isGap }) => isGap) && segments.some(({ isGap }) => !isGap), id);
+    }
+    const end = await handle.until(({ hasEnded }) => hasEnded, soon());
+    assert.deepEqual(end.fatal, [], JSON.stringify(end));
   });
 
   test("across an encoder that returns with another picture", PATIENT, async () => {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Catalog } from "../src/catalog/catalog.ts";
 import { parseVideoId } from "../src/core/ids.ts";
 import { silentLogger } from "../src/core/logger.ts";
+import { SHORT } from "./support/films.ts";
 import {
   type Headwater,
   type Settings,
@@ -69,9 +70,7 @@ describe("on PostgreSQL, Redis and S3", () => {
       "jobs-worker": "false",
       "jobs-concurrency": "1",
       "jobs-lease": "5s",
-      "video-segment-duration": "1s",
-      "video-chunk-duration": "4s",
-      "video-profiles": "240p",
+      ...SHORT,
     };
     // As on machines of their own: a directory of its own for each.
     workers = [1, 2].map((n) => running.use(startWorker({ ...settings, "data-dir": join(directory, `machine-${n}`) })));

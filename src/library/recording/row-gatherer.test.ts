@@ -32,9 +32,10 @@ function gathered({ isOpen = true, expected = [] as readonly string[] } = {}) {
     renditions.push(rendition as unknown as (typeof renditions)[number]);
     return rendition as unknown as (typeof renditions)[number];
   };
-  const add = (cell: CellScript, msn: number, isGap = false) => {
+  const add = (cell: CellScript, msn: number, isGap = false, { lateMs = 0, shortMs = 0 } = {}) => {
     const rendition = list(cell);
-    const segment = segmentOf(cell, { msn, period: livePeriod(), atMs: 10_000 + msn * 1_000, durationMs: 1_000 });
+    const [atMs, durationMs] = [10_000 + msn * 1_000 + lateMs, 1_000 - lateMs - shortMs];
+    const segment = segmentOf(cell, { msn, period: livePeriod(), atMs, durationMs });
     rendition.segments.push({ ...segment, isGap });
     events.emit("advance", rendition);
   };
@@ -79,6 +80,25 @@ test("leaves out rows in which the source has nothing, and cells that are gaps",
   add(SOURCE, 3, true);
   add(SOUND, 3);
   assert.deepEqual(rows, ["1: audio_source source", "3: audio_source"]);
+});
+
+test("leaves out what a rung has only a part of: players would wait for the rest", () => {
+  const { add, rows } = gathered({ expected: ["source", "audio_source", "360p"] });
+  for (const part of [{ shortMs: 900 }, { lateMs: 300 }, { shortMs: 40, lateMs: 40 }]) {
+    const msn = rows.length + 1;
+    add(SOURCE, msn);
+    add(SOUND, msn, false, { lateMs: 400 });
+    add(RUNG, msn, false, part);
+  }
+  assert.deepEqual(rows, ["1: audio_source source", "2: audio_source source", "3: 360p audio_source source"]);
+});
+
+test("measures the sound of a rung by the sound of the source", () => {
+  const { add, rows } = gathered({ expected: ["source", "audio_source", "aac_96"] });
+  add(SOURCE, 1);
+  add(SOUND, 1, false, { lateMs: 400 });
+  add({ ...SOUND, id: "aac_96" }, 1, false, { lateMs: 420 });
+  assert.deepEqual(rows, ["1: aac_96 audio_source source"]);
 });
 
 test("gives what is left when the broadcast ends, and hears no more", () => {

@@ -1,6 +1,6 @@
 import { ticksToMs } from "../../media/timebase.ts";
 import { completeSegments, type LivePresentation, type Rendition } from "../../packaging/presentation.ts";
-import { type Cell, leadOf, type Row } from "./row.ts";
+import { type Cell, leadOf, type Row, wholeRow } from "./row.ts";
 
 export interface RowGathererOptions {
   readonly presentation: LivePresentation;
@@ -92,7 +92,7 @@ export class RowGatherer {
     const cells = this.#rows.get(msn);
     this.#rows.delete(msn);
     this.#givenMsn = Math.max(this.#givenMsn, msn);
-    const row = cells && { msn, cells };
+    const row = cells && wholeRow({ msn, cells });
     if (row && leadOf(row)) this.#options.onRow(row);
   }
 }

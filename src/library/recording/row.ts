@@ -21,6 +21,27 @@ export function leadOf({ cells }: Row): Cell | undefined {
   return sources.find(({ rendition }) => rendition.kind === "video") ?? sources[0];
 }
 
+/** Sound ends with a unit of its own; more than this is a hole that players see. */
+const MAX_MISSING_MS = 100;
+
+/**
+ * Without what a rung, whose encoder ended or came back within the row, has only a part of: a player that is on it would
+ * wait for the rest, and dash.js for ever. What is whole is measured by the publisher's medium of that kind.
+ */
+export function wholeRow(row: Row): Row {
+  const cells = new Map([...row.cells].filter(([, cell]) => isWhole(cell, row)));
+  return { ...row, cells };
+}
+
+function isWhole(cell: Cell, row: Row): boolean {
+  if (cell.rendition.origin === "source") return true;
+  const { kind } = cell.rendition;
+  const sources = row.cells.values().filter(({ rendition }) => rendition.origin === "source");
+  const whole = sources.find(({ rendition }) => rendition.kind === kind) ?? leadOf(row);
+  if (!whole) return false;
+  return startMsOf(cell) - startMsOf(whole) <= MAX_MISSING_MS && endMsOf(whole) - endMsOf(cell) <= MAX_MISSING_MS;
+}
+
 export function sizeOf({ cells }: Row): number {
   return cells.values().reduce((sum, { segment }) => sum + segment.byteLength, 0);
 }
