@@ -26,6 +26,10 @@ await runSteps(async () => {
   process.chdir(ROOT);
   keepCompiledCode();
   const [flags, paths] = partition(process.argv.slice(2), (argument) => argument.startsWith("-"));
+  if (paths.length + flags.length === 0) {
+    await runInForeground(node, ["setup/run-tests.mjs", `${CONCURRENCY}`, `${TEST_LIMIT_MS}`]);
+    return;
+  }
   const tests =
     paths.length > 0 ? paths.map(asGlob) : ["src/**/*.test.ts", "web/src/**/*.test.ts", "test/**/*.test.ts"];
   const options = ["--test", `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_LIMIT_MS}`];

@@ -149,6 +149,8 @@ describe("an end", { concurrency: 2 }, () => {
     const stream = await server.createStream({ qualities: ["240p"] });
     await using publisher = publishWithFfmpeg(stream.publishUrl, { size: "640x360" });
     await stream.until("live", soon());
+    // Who was there before is waited for.
+    await readPresentation(stream.hlsUrl);
     const viewer = untilPlaylist(stream.hlsUrl, "source", ({ isEnded }) => isEnded, soon());
     const ended = server.stop("SIGTERM");
     await viewer;
