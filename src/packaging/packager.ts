@@ -434,7 +434,8 @@ export class Packager implements LiveReader, LivePresentation {
     const first = rendition.segments[0];
     if (this.#targetDurationS !== undefined || rendition.origin === "rung" || !first?.isComplete) return;
     const longestMs = Math.max(this.options.segmentTargetMs, ticksToMs(first.duration, rendition.timescale));
-    this.#targetDurationS = Math.max(1, Math.round(longestMs / 1000));
+    // With the room that later segments have: sound that ends a unit after the pictures must not round to more.
+    this.#targetDurationS = Math.max(1, Math.ceil((longestMs - ROUNDING_MS) / 1000));
   }
 
   /** What has nothing to play in its whole window, and nothing on its way, leaves the presentation until that changes. */
