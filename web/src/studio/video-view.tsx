@@ -190,14 +190,14 @@ function Making({ video, isPlayable, onStop, onResume }: MakingProps) {
   if (video.error) {
     const rest = isPlayable ? " What is there of it can be watched." : "";
     return (
-      <>
+      <section class="panel making">
         <Problem text={`${asSentence(video.error.message)}${rest}`} />
         {video.source && (
           <button type="button" class="button" onClick={onResume}>
             Make what is missing
           </button>
         )}
-      </>
+      </section>
     );
   }
   if (video.recording) return <RecordingNote video={video} />;
