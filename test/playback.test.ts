@@ -74,11 +74,16 @@ describe("a live stream with a ladder", () => {
       ["Shaka with DASH", () => players.playShaka(stream.dashUrl)],
     ] as const) {
       test(`plays in ${player} with little delay`, async () => {
-        const handle = await play();
         const holdBackS =
           player.includes("hls") || player.includes("HLS") ? await hlsHoldBackS(stream) : await dashTargetS(stream);
-        await assertPlays(handle, holdBackS);
-        await handle.close();
+        // On an overloaded machine hls.js sometimes asks for nothing more: it is begun a second time then.
+        for (const patienceS of [60, 100]) {
+          const handle = await play();
+          const outcome = await assertPlays(handle, holdBackS, soon(patienceS)).catch((error: Error) => error);
+          await handle.close();
+          if (!outcome) return;
+          if (patienceS === 100 || !(outcome.cause instanceof DOMException)) throw outcome;
+        }
       });
     }
   });
@@ -88,8 +93,7 @@ describe("a live stream with a ladder", () => {
  * Plays for a while from its first picture on: time goes on, all its pictures are shown, the delay is what was asked for.
  * How soon each is reached is the machine's affair: a player that skipped frames to catch up shows them later.
  */
-async function assertPlays(handle: PlayerHandle, holdBackS: number): Promise<void> {
-  const signal = soon(180);
+async function assertPlays(handle: PlayerHandle, holdBackS: number, signal: AbortSignal): Promise<void> {
   const first = await handle.until((report) => report.decodedFrames > 0 && !report.isPaused, signal);
   const last = await handle.until(
     ({ currentTime, decodedFrames }) =>

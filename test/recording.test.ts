@@ -176,6 +176,7 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
     await stream.until("live", soon());
     const begun = await recordingOf(server, stream);
     await untilPlaylist(stream.hlsUrl, "240p", ({ complete }) => complete.length >= 2, soon());
+    await untilStatus(server, begun.video_id, "playable");
     await untilRecorded(begun, 1);
     const handle = await players.playDash(begun.dash_url, { config: LOWEST });
     // The first times it is back within a segment.
