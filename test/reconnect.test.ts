@@ -121,7 +121,7 @@ test("players go on when the encoder returns without audio, and when it brings i
     await untilPlaylist(stream.hlsUrl, "audio_source", isUnbroken, soon());
     await encoder.stop("SIGKILL");
   }
-  // Away for longer than the window, and than hls.js waits for a playlist that stands still before it gives up.
+  // Away for longer than the window.
   // Shaka does not always come back from gaps at the end of an HLS playlist (its error 1.1011).
   const [hls, dash, shaka] = handles;
   await shaka.close();

@@ -134,7 +134,7 @@ export const transcodeSchema = z
     generateThumbnails: z
       .boolean()
       .default(true)
-      .describe("Taken, and heeded by nothing: every video has its thumbnails, whoever transcodes it anew"),
+      .describe("Taken, and heeded by nothing: `video.artifacts` says what is made of every video"),
   })
   .superRefine((body, context) => {
     if (body.generateHLS || body.generateDASH) return;

@@ -452,7 +452,7 @@ export class Segmenter implements Rendition {
 
   /**
    * How many complete segments are listed: as many as were asked for, and more while they are too short. The absence of
-   * the publisher pushes nothing out: dash.js never plays again once it has seen an MPD without media.
+   * the publisher pushes nothing out: dash.js does not play again once it has seen an MPD without media.
    */
   #windowCount(kept: readonly GrowingSegment[], completeCount: number): number {
     const minMs = this.#timeline.minWindowMs();
