@@ -9,7 +9,7 @@ export interface TranscodeInput {
   readonly profiles?: readonly ("2160p" | "1440p" | "1080p" | "720p" | "480p" | "360p" | "240p")[];
   readonly generateHLS?: boolean;
   readonly generateDASH?: boolean;
-  /** Taken, and heeded by nothing: every video has its thumbnails, whoever transcodes it anew */
+  /** Taken, and heeded by nothing: `video.artifacts` says what is made of every video */
   readonly generateThumbnails?: boolean;
 }
 
