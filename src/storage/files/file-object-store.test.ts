@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -74,6 +74,28 @@ test("files: lose nothing when directories are emptied and filled at the same ti
     ]);
     assert.deepEqual(await keysOf(store, ""), ["v/a/new", "v/b/c/new"]);
     await store.delete(["v/a/new", "v/b/c/new"]);
+  }
+});
+
+test("files: put an object though the directory above its own comes and goes", async (t) => {
+  const { store, directory } = await openStore(t);
+  const above = join(directory, "v");
+  let isDone = false;
+  const comesAndGoes = async () => {
+    while (!isDone) {
+      await mkdir(above).catch(() => undefined);
+      await rmdir(above).catch(() => undefined);
+    }
+  };
+  const others = [comesAndGoes(), comesAndGoes()];
+  try {
+    for (let round = 0; round < 100; round++) {
+      await store.put("v/a/b/new", Buffer.from("x"));
+      await store.delete(["v/a/b/new"]);
+    }
+  } finally {
+    isDone = true;
+    await Promise.all(others);
   }
 });
 

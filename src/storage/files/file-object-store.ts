@@ -17,7 +17,7 @@ const INCOMING = "~incoming";
 /** Few, large writes: a call to the disk costs about as much for 1 MiB as for 64 KiB. */
 const WRITE_BYTES = 1024 * 1024;
 /** A directory that others delete while we put into it is made anew; more often than this it is no accident. */
-const MAX_PUBLISH_ATTEMPTS = 5;
+const MAX_PUBLISH_ATTEMPTS = 50;
 const MAX_KNOWN_DIRECTORIES = 10_000;
 const DELETE_CONCURRENCY = 16;
 
@@ -183,7 +183,9 @@ export class FileObjectStore implements ObjectStore {
       } catch (error) {
         if (ifAbsent && codeOf(error) === "EEXIST") return false;
         this.#known.delete(directory);
-        if (codeOf(error) !== "ENOENT" || attempt === MAX_PUBLISH_ATTEMPTS) throw publishError(error, path);
+        // A recursive `mkdir` says ENOTDIR too when a directory it had met is gone as it looks at it again.
+        const mayHaveVanished = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+        if (!mayHaveVanished || attempt === MAX_PUBLISH_ATTEMPTS) throw publishError(error, path);
       }
     }
   }
