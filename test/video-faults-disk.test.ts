@@ -4,6 +4,7 @@ import { mkdir, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
+import { SHORT } from "./support/films.ts";
 import { Headwater, headwaterCommand, type Settings, soon } from "./support/headwater.ts";
 import { TestLibrary } from "./support/libraries.ts";
 import { spawnBound } from "./support/logged-process.ts";
@@ -98,7 +99,7 @@ test(
   "a full disk refuses an upload with a clear word, leaves nothing of it, and takes it again later",
   PATIENT,
   async (t) => {
-    const disk = await FullDisk.start(t, "everything", { "video-profiles": "240p" });
+    const disk = await FullDisk.start(t, "everything", SHORT);
     const { server } = disk;
     assert.ok((await stat(LARGE_FILM)).size > 3 * MIB);
     await disk.fill(2 * MIB);
@@ -114,13 +115,11 @@ test(
   },
 );
 
-const CHUNKS: Settings = { "video-segment-duration": "1s", "video-chunk-duration": "4s", "video-profiles": "240p" };
-
 test(
   "a disk for media that fills up while a video is made only holds that up until there is room",
   PATIENT,
   async (t) => {
-    const disk = await FullDisk.start(t, "media", CHUNKS);
+    const disk = await FullDisk.start(t, "media", SHORT);
     const { server } = disk;
     const videoId = await server.upload(FILM);
     await disk.fill(0);
@@ -136,7 +135,7 @@ test(
 );
 
 test("a disk for everything that fills up stops neither server nor worker", PATIENT, async (t) => {
-  const disk = await FullDisk.start(t, "everything", CHUNKS);
+  const disk = await FullDisk.start(t, "everything", SHORT);
   const { server } = disk;
   const videoId = await server.upload(FILM);
   await disk.fill(0);

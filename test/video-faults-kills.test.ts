@@ -36,6 +36,8 @@ const SETTINGS: Settings = {
   "video-chunk-duration": "4s",
   "video-profiles": "240p",
   "video-preset": "ultrafast",
+  // The preview is one more file of one more job, and takes longer than all the rest.
+  "video-artifacts": "poster,pictures",
 };
 
 const directory = await sourceDirectory();
@@ -160,6 +162,8 @@ class KilledSite implements AsyncDisposable {
 
   /** Ends all in order. */
   async close(): Promise<void> {
+    // Before it is there, a signal ends it as it ends any program.
+    await this.#worker?.untilLogged(({ msg }) => msg === "worker started", soon());
     for (const each of [this.#server, this.#worker])
       assert.equal((await each?.stop())?.code, 0, each?.output ?? "it does not run");
     // The output of what was killed ends with the last that wrote to it: nothing is left running.

@@ -19,6 +19,8 @@ interface WatchHandle {
 }
 
 const STUDIO_BYTES_MAX = 60_000;
+/** Every picture is scaled without a graphics card. */
+const SMALL = { width: 640, height: 480 };
 const PATIENCE_MS = 180_000;
 
 let server: Headwater;
@@ -64,7 +66,7 @@ test("a newcomer opens the studio link, starts the test picture, watches it in b
   await page.locator(".card .thumbnail img").waitFor();
 
   const watchHref = await page.getByRole("link", { name: "Watch" }).getAttribute("href");
-  const { page: watch, errors: watchErrors } = await browser.openPage(`${server.httpUrl}${watchHref}`);
+  const { page: watch, errors: watchErrors } = await browser.openPage(`${server.httpUrl}${watchHref}`, SMALL);
   await untilWatch(watch, { state: "live", format: "hls", decodedFrames: 60 });
   await watch.locator("media-controller").hover();
   await watch.getByRole("button", { name: "Quality and format" }).click();

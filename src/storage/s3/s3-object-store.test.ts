@@ -36,7 +36,9 @@ function openStore(t: TestContext, options: Omit<S3ObjectStoreOptions, "log">): 
   return store;
 }
 
-for (const { name, skip, start } of servers) describe(name, { skip: skip ?? false }, () => describeS3(name, start));
+// Most of their time is that of pauses and time-outs.
+for (const { name, skip, start } of servers)
+  describe(name, { skip: skip ?? false, concurrency: 3 }, () => describeS3(name, start));
 
 function describeS3(name: string, start: () => Promise<S3Server>): void {
   let server: S3Server | undefined;
