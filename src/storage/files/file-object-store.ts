@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, link, mkdir, open, opendir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { DomainError } from "../../core/errors.ts";
 import { checkKeyPrefix, checkObjectKey, isObjectKey } from "../object-key.ts";
@@ -17,7 +18,7 @@ const INCOMING = "~incoming";
 /** Few, large writes: a call to the disk costs about as much for 1 MiB as for 64 KiB. */
 const WRITE_BYTES = 1024 * 1024;
 /** A directory that others delete while we put into it is made anew; more often than this it is no accident. */
-const MAX_PUBLISH_ATTEMPTS = 50;
+const MAX_PUBLISH_ATTEMPTS = 20;
 const MAX_KNOWN_DIRECTORIES = 10_000;
 const DELETE_CONCURRENCY = 16;
 
@@ -186,6 +187,8 @@ export class FileObjectStore implements ObjectStore {
         // A recursive `mkdir` says ENOTDIR too when a directory it had met is gone as it looks at it again.
         const mayHaveVanished = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
         if (!mayHaveVanished || attempt === MAX_PUBLISH_ATTEMPTS) throw publishError(error, path);
+        // Out of step with whoever makes and deletes them in the same rhythm.
+        await delay(Math.random() * attempt);
       }
     }
   }
