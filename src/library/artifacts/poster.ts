@@ -30,8 +30,8 @@ const LONGEST_SIDE = 1280;
 const MOST_JPEG_BYTES = 16 * 1024 * 1024;
 /** Where in the video pictures are looked at, as shares of its length, in this order: it is not to tell how it ends. */
 const PLACES = [0.1, 0.25, 0.4, 0.05, 0.5, 0.17, 0.33, 0.02, 0];
-/** So many are compared at least; then the first is taken that is as good as this. */
-const LEAST_COMPARED = 3;
+/** So many are looked at by one ffmpeg, whose start costs as much as a picture; then the best is taken if it is as good as this. */
+const TOGETHER = 3;
 const GOOD_SCORE = 0.6;
 /** In shorter ones the picture at the place itself is taken, in longer ones the key frame before it. */
 const SHORT_MS = 60_000;
@@ -49,67 +49,79 @@ interface Candidate {
  */
 export async function makePoster(tools: MakeTools, request: PosterRequest): Promise<Poster> {
   const size = sizeWithin({ width: request.video.shownWidth, height: request.video.shownHeight }, LONGEST_SIDE);
+  const instantsMs = PLACES.map((place) => Math.round(request.durationMs * place));
   let best: Candidate | undefined;
-  let comparedCount = 0;
-  for (const place of PLACES) {
-    const candidate = await candidateAt(tools, request, size, Math.round(request.durationMs * place));
-    if (!candidate) continue;
-    comparedCount += 1;
-    if (!best || candidate.score > best.score) best = candidate;
-    if (comparedCount >= LEAST_COMPARED && best.score >= GOOD_SCORE) break;
+  while (instantsMs.length > 0 && (best?.score ?? 0) < GOOD_SCORE) {
+    const found = await candidatesAt(tools, request, size, instantsMs.splice(0, TOGETHER));
+    best = [...(best ? [best] : []), ...found].toSorted((one, other) => other.score - one.score)[0];
   }
   if (!best) throw new DomainError("MEDIA_DAMAGED", "no picture of it can be decoded");
   return { jpeg: best.jpeg, size };
 }
 
-/** Undefined where nothing can be decoded. */
-async function candidateAt(
+/** Those that can be decoded, in order. */
+async function candidatesAt(
   tools: MakeTools,
   request: PosterRequest,
   size: PictureSize,
-  atMs: number,
-): Promise<Candidate | undefined> {
+  instantsMs: readonly number[],
+): Promise<readonly Candidate[]> {
   const { source, signal } = request;
-  const jpeg = new GatheredOutput(MOST_JPEG_BYTES, "a poster");
-  const small = new GatheredOutput(COMPARED_BYTES, "a small picture");
+  const outputs = instantsMs.map(() => ({
+    jpeg: new GatheredOutput(MOST_JPEG_BYTES, "a poster"),
+    small: new GatheredOutput(COMPARED_BYTES, "a small picture"),
+  }));
   try {
     await runFfmpeg(tools, {
       access: source.access,
-      arguments: candidateArguments(tools, request, size, atMs),
-      readers: [jpeg.read, small.read],
+      arguments: candidateArguments(tools, request, size, instantsMs),
+      readers: outputs.flatMap(({ jpeg, small }) => [jpeg.read, small.read]),
       signal,
     });
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== "MEDIA_DAMAGED") throw error;
-    return undefined;
+    if (instantsMs.length === 1) return [];
+    // One place that cannot be decoded takes the others along.
+    const alone: Candidate[] = [];
+    for (const atMs of instantsMs) alone.push(...(await candidatesAt(tools, request, size, [atMs])));
+    return alone;
   }
-  if (jpeg.bytes.length === 0) return undefined;
-  return { jpeg: jpeg.bytes, score: comparedScore(small.bytes) };
+  return outputs
+    .filter(({ jpeg }) => jpeg.bytes.length > 0)
+    .map(({ jpeg, small }) => ({ jpeg: jpeg.bytes, score: comparedScore(small.bytes) }));
 }
 
+/** For each instant the source is opened anew, at that place: pipes 3 and 4 are of the first, 5 and 6 of the second. */
 function candidateArguments(
   { coreCount }: MakeTools,
   { source, video, picture, durationMs }: PosterRequest,
   size: PictureSize,
-  atMs: number,
+  instantsMs: readonly number[],
 ): readonly string[] {
   const isShort = durationMs <= SHORT_MS;
-  const fromMs = atMs - (isShort ? SEEK_MARGIN_MS : 0);
-  const fromTicks = fromMs > 0 ? source.zeroTicks + msToTicks(fromMs, VIDEO_TIMESCALE) : undefined;
   const conversion = colourFilters(video, picture, size);
-  const filters = [
-    ...timeFilters({ ...picture, frameRateLimit: null }, source.zeroTicks),
-    ...(isShort ? [`trim=start_pts=${msToTicks(atMs, VIDEO_TIMESCALE)}`] : []),
-    ...conversion,
-    ...stillFilters(size, video, outputColour(video, picture), conversion.length > 0),
-  ];
-  return [
-    ...(isShort ? [] : ["-skip_frame:v", "nokey"]),
-    ...["-threads:v", `${coreCount}`, ...sourceArguments(source, fromTicks)],
-    ...["-filter_complex", `[0:${video.index}]${filters.join(",")},split[still][s];[s]${COMPARED_FILTERS}[small]`],
-    ...["-map", "[still]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg", "pipe:3"],
-    ...["-map", "[small]", "-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:4"],
-  ];
+  const inputs = instantsMs.flatMap((atMs) => {
+    const fromMs = atMs - (isShort ? SEEK_MARGIN_MS : 0);
+    const fromTicks = fromMs > 0 ? source.zeroTicks + msToTicks(fromMs, VIDEO_TIMESCALE) : undefined;
+    const skip = isShort ? [] : ["-skip_frame:v", "nokey"];
+    return [...skip, "-threads:v", `${coreCount}`, ...sourceArguments(source, fromTicks)];
+  });
+  const outputs = instantsMs.flatMap((atMs, input) => {
+    const filters = [
+      ...timeFilters({ ...picture, frameRateLimit: null }, source.zeroTicks),
+      ...(isShort ? [`trim=start_pts=${msToTicks(atMs, VIDEO_TIMESCALE)}`] : []),
+      ...conversion,
+      ...stillFilters(size, video, outputColour(video, picture), conversion.length > 0),
+    ];
+    const [still, small, pipe] = [`[still${input}]`, `[small${input}]`, 3 + 2 * input];
+    const graph = `[${input}:${video.index}]${filters.join(",")},split${still}[s];[s]${COMPARED_FILTERS}${small}`;
+    return [
+      ...["-filter_complex", graph],
+      ...["-map", still, "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg", `pipe:${pipe}`],
+      ...["-map", small, "-frames:v", "1", "-c:v", "rawvideo", "-f", "rawvideo", `pipe:${pipe + 1}`],
+    ];
+  });
+  return [...inputs, ...outputs];
 }
 
 /** The poster of a video that has no original, of its key frames. Throws as `makeStills` does. */
