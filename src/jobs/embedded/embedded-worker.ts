@@ -10,6 +10,8 @@ import type { ClaimedJob, JobTable } from "./job-table.ts";
 
 /** How often it looks for jobs that other processes added, and for attempts that they cancelled. */
 const LOOK_EVERY_MS = 250;
+/** A lease that has ended is noticed within this share of its length: to ask is to write, and to wait for those who write. */
+const RECOVERIES_A_LEASE = 10;
 /** After a fault of the database. */
 const LONGEST_PAUSE_MS = 2_000;
 /** How often jobs are looked for that are over for long. */
@@ -38,6 +40,7 @@ export class EmbeddedWorker implements JobWorker {
   #isWoken = false;
   #isClosing = false;
   #renewedAtMs = 0;
+  #recoveredAtMs = Number.NEGATIVE_INFINITY;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   /** When the database answered again after a fault. */
   #wellSinceMs = Number.NEGATIVE_INFINITY;
@@ -197,7 +200,9 @@ export class EmbeddedWorker implements JobWorker {
     const { table, leaseMs, retention, clock, log } = this.#options;
     const nowMs = clock.monotonicMs();
     // After an outage the living get the time of a lease to say so, before they are taken for dead.
-    if (nowMs - this.#wellSinceMs >= leaseMs) {
+    const isRecoveryDue = nowMs - this.#recoveredAtMs >= leaseMs / RECOVERIES_A_LEASE;
+    if (isRecoveryDue && nowMs - this.#wellSinceMs >= leaseMs) {
+      this.#recoveredAtMs = nowMs;
       const { failed, retried } = await table.recover(WORKER_LOST);
       if (failed.length + retried.length > 0) log.warn({ failed, retried }, "jobs of a lost worker were taken over");
       if (retried.length > 0) this.#isWoken = true;
