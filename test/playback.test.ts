@@ -30,7 +30,12 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-describe("a live stream with a ladder", () => {
+describe("live", { concurrency: 2 }, () => {
+  describe("a stream with a ladder", { concurrency: 1 }, testLadder);
+  describe("a plain stream is read by", { concurrency: 4 }, testPlain);
+});
+
+function testLadder(): void {
   let stream: TestStream;
   let publisher: RunningProgram;
   before(async () => {
@@ -87,7 +92,7 @@ describe("a live stream with a ladder", () => {
       });
     }
   });
-});
+}
 
 /**
  * Plays for a while from its first picture on: time goes on, all its pictures are shown, the delay is what was asked for.
@@ -178,7 +183,7 @@ async function textOf(url: string): Promise<string> {
   return answer.text();
 }
 
-describe("a plain live stream is read by", { concurrency: 4 }, () => {
+function testPlain(): void {
   const SIZE = { width: 320, height: 180 };
   let stream: TestStream;
   let publisher: RunningProgram;
@@ -233,4 +238,4 @@ describe("a plain live stream is read by", { concurrency: 4 }, () => {
     assert.equal(size % frameBytes, 0, "whole pictures");
     assert.ok(size / frameBytes >= 10 * RATE, `${size / frameBytes} pictures`);
   });
-});
+}

@@ -183,7 +183,8 @@ describe("beside its renditions, a video", { concurrency: 2 }, () => {
   test("finds the poster of a long film among its key frames", PATIENT, async (t) => {
     const options = "-c:v mpeg4 -q:v 8 -g 15";
     const source = await film("long.mkv", { seconds: 62, blackSeconds: 20, size: "160x90", options });
-    const opened = await TestLibrary.open(t, { artifacts: ["poster"], limits: { maxDurationMs: 100_000 } });
+    const planning = { chunkTargetMs: 20_000 };
+    const opened = await TestLibrary.open(t, { artifacts: ["poster"], limits: { maxDurationMs: 100_000 }, planning });
     const videoId = await madeOf(opened, source);
     const poster = await artifactFile(opened, videoId, "poster.jpg");
     assert.ok((await brightnessOf(poster)) > 60);
