@@ -36,7 +36,7 @@ const SETTINGS: Settings = {
   "video-chunk-duration": "4s",
   "video-profiles": "240p",
   "video-preset": "ultrafast",
-  // The preview is one more file of one more job, and takes longer than all the rest.
+  // The preview is one more file of one more job, and half of all that ffmpeg would do here.
   "video-artifacts": "poster,pictures",
 };
 

@@ -69,3 +69,19 @@ test("says that nothing can be decoded, and stops when it is told to", { timeout
   stopped.abort(new Error("enough"));
   await assert.rejects(makePoster(tools, { ...request, signal: stopped.signal }), /enough/);
 });
+
+test("finds a picture where most places that it looks at are not there", { timeout: 120_000 }, async () => {
+  const path = await writeSource(
+    ...["-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=2", "-c:v", "libx264", join(directory, "short.mkv")],
+  );
+  const { media, source } = await openSource(tools, path);
+  const video = mainVideo(media);
+  assert.ok(video);
+  const picture = { deinterlace: false, toneMapFrom: null, frameRateLimit: null };
+  // As of a file whose header says ten times too much.
+  const request = { source, video, picture, durationMs: 20_000, signal: new AbortController().signal };
+  const { jpeg } = await makePoster(tools, request);
+  const file = join(directory, "of-short.jpg");
+  await writeFile(file, jpeg);
+  assert.equal(await decodeErrors(file), "");
+});
