@@ -5,11 +5,13 @@ import { type IncomingMessage, request } from "node:http";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildServer } from "../setup/builds.mjs";
 import { readHotSpots } from "./cpu-profile.ts";
 import type { RunningProgram, Workplace } from "./workplace.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const MAIN = join(ROOT, "src", "main.ts");
+const MAIN = await buildServer();
+const SOURCE = join(ROOT, "src", "main.ts");
 /** Where `npm start` has it too. */
 const COMPILE_CACHE_DIR = join(ROOT, ".cache", "node");
 /** As `npm start` has it (setup/start.mjs). */
@@ -66,7 +68,9 @@ export class Headwater {
     const dataDir = rest.dataDir ?? (await workplace.makeDirectory("data"));
     const profileDir = workplace.isProfiled ? await workplace.makeDirectory("profile") : undefined;
     const profiling = profileDir ? ["--cpu-prof", "--cpu-prof-dir", profileDir] : [];
-    const command = [...NODE, ...profiling, MAIN, "--data-dir", dataDir, "--host", "127.0.0.1"];
+    // A profile names files; those of the build are a few for all.
+    const main = profileDir ? SOURCE : MAIN;
+    const command = [...NODE, ...profiling, main, "--data-dir", dataDir, "--host", "127.0.0.1"];
     const ports = ["--http-port", "0", "--rtmp-port", "0", "--log-level", "warn"];
     const startMs = performance.now();
     const program = workplace.run([...command, ...ports, ...flags], {

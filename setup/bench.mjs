@@ -1,7 +1,7 @@
 // `npm run bench -- live`: brings the checkout to where it is measured, and measures what is named.
 import { join } from "node:path";
+import { buildServer, buildWeb } from "./builds.mjs";
 import {
-  buildWeb,
   installPackages,
   installPrograms,
   prepareNode,
@@ -16,5 +16,6 @@ await runSteps(async () => {
   const node = await prepareNode();
   await installPrograms(TEST_NEEDS);
   await buildWeb(node);
+  await buildServer();
   await runInForeground(node, [join(ROOT, "bench", "main.ts"), ...process.argv.slice(2)]);
 });

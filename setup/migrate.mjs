@@ -1,8 +1,8 @@
 // `npm run migrate`: brings the tables of the database up to date, as every start does too, and says what it did.
-import { join } from "node:path";
-import { installPackages, prepareNode, ROOT, runInForeground, runSteps } from "./steps.mjs";
+import { buildServer } from "./builds.mjs";
+import { installPackages, prepareNode, runInForeground, runSteps } from "./steps.mjs";
 
 await runSteps(async () => {
   await installPackages();
-  await runInForeground(await prepareNode(), [join(ROOT, "src", "main.ts"), "migrate", ...process.argv.slice(2)]);
+  await runInForeground(await prepareNode(), [await buildServer(), "migrate", ...process.argv.slice(2)]);
 });

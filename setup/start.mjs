@@ -1,12 +1,10 @@
 // `npm start`: brings the checkout to where it runs, and runs Headwater with the arguments given.
-import { join } from "node:path";
+import { buildServer, buildWeb } from "./builds.mjs";
 import {
-  buildWeb,
   installPackages,
   installPrograms,
   keepCompiledCode,
   prepareNode,
-  ROOT,
   RUN_NEEDS,
   runInForeground,
   runSteps,
@@ -21,6 +19,7 @@ await runSteps(async () => {
   await installPrograms(RUN_NEEDS);
   // A worker serves no pages.
   if (process.argv[2] !== "worker") await buildWeb(node);
+  const main = await buildServer();
   keepCompiledCode();
-  await runInForeground(node, [...MEMORY_FLAGS, join(ROOT, "src", "main.ts"), ...process.argv.slice(2)]);
+  await runInForeground(node, [...MEMORY_FLAGS, main, ...process.argv.slice(2)]);
 });

@@ -1,9 +1,8 @@
 // The steps that bring a checkout to where it runs. Each does nothing when it is done already, says in one line what it
 // does otherwise, and throws SetupProblem when it cannot. Plain JavaScript for Node 20: nothing is installed yet.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { accessSync, existsSync, constants as fileConstants, readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { accessSync, existsSync, constants as fileConstants } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +19,8 @@ const APT_LOCK_WAIT_S = 300;
 /** Something that the person at the keyboard has to do; `message` says what. */
 export class SetupProblem extends Error {}
 
-function say(line) {
+/** One line about a step that is being done. */
+export function say(line) {
   process.stdout.write(`setup: ${line}\n`);
 }
 
@@ -52,7 +52,7 @@ async function readPackages(path) {
   }
 }
 
-/** Types are stripped and code is compiled once, not at every start of Node: half the start time, 40 MB less memory. */
+/** Code is compiled once, not at every start of Node. */
 export function keepCompiledCode() {
   process.env.NODE_COMPILE_CACHE ??= join(ROOT, ".cache", "node");
 }
@@ -182,40 +182,6 @@ async function apt(asRoot, args, byHand) {
   }
 }
 
-/** Builds the pages when their sources, or the packages they are built with, are other than at the last build. */
-export async function buildWeb(node) {
-  const sources = join(ROOT, "web");
-  if (!existsSync(join(sources, "index.html"))) return;
-  const stampFile = join(ROOT, ".cache", "web.sha256");
-  const stamp = hashFiles([join(ROOT, "package-lock.json"), ...listFiles(sources)]);
-  const isBuilt = existsSync(join(sources, "dist", "index.html"));
-  if (isBuilt && (await readFile(stampFile, "utf8").catch(() => "")) === stamp) return;
-  say("building the web pages (vite)");
-  const vite = join(ROOT, "node_modules", "vite", "bin", "vite.js");
-  const { code, output } = await capture(node, [vite, "build", "web", "--logLevel", "warn"]);
-  if (code !== 0) throw new SetupProblem(`vite build failed:\n${excerptOf(output)}`);
-  await mkdir(join(ROOT, ".cache"), { recursive: true });
-  await writeFile(stampFile, stamp);
-}
-
-function listFiles(directory) {
-  return readdirSync(directory, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .filter((path) => !path.startsWith(join(directory, "dist")) && !path.includes("node_modules"))
-    .sort();
-}
-
-function hashFiles(paths) {
-  const hash = createHash("sha256");
-  for (const path of paths)
-    hash
-      .update(`${path.slice(ROOT.length)}\0`)
-      .update(readFileSync(path))
-      .update("\0");
-  return hash.digest("hex");
-}
-
 /** Runs a program to its end. Resolves with its exit code (127 when there is none to run) and all that it printed. */
 export function capture(program, args) {
   return new Promise((resolve) => {
@@ -234,7 +200,7 @@ const EXCERPT_LINES = 8;
  * The ends of a tool's output (npm says at the beginning what is wrong, apt-get at the end), without the addresses that
  * it talked to: they differ by machine and explain nothing.
  */
-function excerptOf(output) {
+export function excerptOf(output) {
   const lines = output.trim().split("\n");
   const isShort = lines.length <= 2 * EXCERPT_LINES;
   const kept = isShort ? lines : [...lines.slice(0, EXCERPT_LINES), "...", ...lines.slice(-EXCERPT_LINES)];

@@ -1,8 +1,8 @@
 // `npm test [-- path...]`: brings the checkout to where its tests run, and runs them all, or those of the paths.
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { buildServer, buildWeb } from "./builds.mjs";
 import {
-  buildWeb,
   installPackages,
   installPrograms,
   keepCompiledCode,
@@ -23,6 +23,7 @@ await runSteps(async () => {
   const node = await prepareNode();
   await installPrograms(TEST_NEEDS);
   await buildWeb(node);
+  await buildServer();
   process.chdir(ROOT);
   keepCompiledCode();
   const [flags, paths] = partition(process.argv.slice(2), (argument) => argument.startsWith("-"));

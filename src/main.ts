@@ -9,6 +9,7 @@ import { workerChannel } from "./app/worker-channel.ts";
 import type { WorkerMetrics } from "./app/worker-metrics.ts";
 import { DomainError } from "./core/errors.ts";
 import { openLog } from "./observe/log.ts";
+import { nameSourceLines } from "./observe/source-lines.ts";
 
 /** Longest orderly end; after that the process leaves with what is still open. */
 const CLOSE_LIMIT_MS = 9_000;
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "clean-up": { run: cleanUp, canRunDry: true },
 };
 
+nameSourceLines(import.meta.dirname);
 try {
   if (process.argv.includes("--help")) {
     process.stdout.write(renderHelp());

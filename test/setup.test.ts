@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -24,7 +24,7 @@ const MAIN = `
   if (process.argv.includes("--once")) process.exit(7);
 `;
 
-/** A checkout with the real set-up, a small main.ts, nothing to install, and `programs` that do nothing. */
+/** A checkout with the real set-up, a small server, nothing to install, and `programs` that do nothing. */
 async function makeCheckout(t: TestContext, programs: Record<string, string>) {
   const directory = await mkdtemp(join(tmpdir(), "headwater-setup-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -33,7 +33,13 @@ async function makeCheckout(t: TestContext, programs: Record<string, string>) {
   for (const name of ["src", "bin", "node_modules"]) await mkdir(join(directory, name));
   await writeFile(join(directory, "package-lock.json"), lock);
   await writeFile(join(directory, "node_modules", ".package-lock.json"), lock);
+  await mkdir(join(directory, "src", "database"));
   await writeFile(join(directory, "src", "main.ts"), MAIN);
+  await writeFile(join(directory, "src", "database", "writer-thread.ts"), "");
+  await writeFile(join(directory, "package.json"), '{ "type": "module" }');
+  for (const name of ["esbuild", "@esbuild"]) {
+    await symlink(join(ROOT, "node_modules", name), join(directory, "node_modules", name));
+  }
   const packaged = join("node_modules", `node-${process.platform}-${process.arch}`, "bin");
   await mkdir(join(directory, packaged), { recursive: true });
   await symlink(process.execPath, join(directory, packaged, "node"));
@@ -81,12 +87,14 @@ function sayingsOf(child: ChildProcess): (text: string) => Promise<void> {
 }
 
 const NOTHING = "exit 0";
+const BUILT = "setup: building the server (esbuild)\n";
 
 /** Only time tells a second press of Ctrl-C from the first one's echo. */
 const secondPress = () => setTimeout(250);
 
 test("starts without a word when everything is there, and passes arguments on", async (t) => {
   const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  await start(directory, ["--once"]).ended;
   const { child, ended, said } = start(directory, ["--http-port", "0"]);
   await said("started");
   child.kill("SIGTERM");
@@ -102,7 +110,36 @@ test("starts without a word when everything is there, and passes arguments on", 
 test("passes on that a worker is to be started", async (t) => {
   const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
   const { ended } = start(directory, ["worker", "--once"]);
-  assert.equal((await ended).output, `started ["worker","--once"] on ${process.versions.node}\n`);
+  assert.equal((await ended).output, `${BUILT}started ["worker","--once"] on ${process.versions.node}\n`);
+});
+
+test("builds the server anew when its sources change, and keeps what may still run", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  const outputs: string[] = [];
+  for (const word of ["one", "two", "three", "four", "four"]) {
+    await writeFile(join(directory, "src", "main.ts"), `process.stdout.write("${word}\\n");`);
+    outputs.push((await start(directory).ended).output);
+  }
+  assert.deepEqual(outputs, [`${BUILT}one\n`, `${BUILT}two\n`, `${BUILT}three\n`, `${BUILT}four\n`, "four\n"]);
+  assert.equal((await readdir(join(directory, "dist"))).length, 3);
+});
+
+test("builds once what two starts ask for at the same time", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  const ends = await Promise.all([1, 2, 3].map(() => start(directory, ["--once"]).ended));
+  for (const { code, output } of ends) assert.match(`${code} ${output}`, /^7 (setup: .*\n)?started /);
+  assert.equal((await readdir(join(directory, "dist"))).length, 1);
+});
+
+test("says what is wrong with a source that cannot be built, and where", async (t) => {
+  const directory = await makeCheckout(t, { ffmpeg: NOTHING, ffprobe: NOTHING });
+  await writeFile(join(directory, "src", "main.ts"), 'import "./nowhere.ts";');
+  const { code, output } = await start(directory).ended;
+  assert.equal(code, 1);
+  assert.match(
+    output,
+    /setup: esbuild failed:\n(?:.*\n)*.*src\/main\.ts:1:7: ERROR: Could not resolve "\.\/nowhere\.ts"/,
+  );
 });
 
 test("takes what npm repeats of one Ctrl-C as one", async (t) => {
@@ -127,7 +164,7 @@ test("installs a missing ffmpeg by apt-get, and waits while another apt holds th
   const programs = { "apt-get": aptGet, sudo: 'shift; exec "$@"', env: 'shift; exec "$@"', true: NOTHING };
   const { ended } = start(await makeCheckout(t, programs), ["--once"]);
   const { code, output } = await ended;
-  assert.match(output, /^setup: installing ffmpeg \(apt-get\)\nstarted /);
+  assert.match(output, /^setup: installing ffmpeg \(apt-get\)\nsetup: building .*\nstarted /);
   assert.equal(code, 7);
 });
 
@@ -139,7 +176,7 @@ test("installs the library that the packaged Node lacks on a minimal system, and
   };
   const lacking = "error while loading shared libraries: libatomic.so.1: cannot open shared object file";
   for (const [complaint, expected] of [
-    [lacking, /^setup: installing libatomic1 \(apt-get\)\nstarted /],
+    [lacking, /^setup: installing libatomic1 \(apt-get\)\nsetup: building .*\nstarted /],
     ["GLIBC_2.28 not found", /^setup: .*node does not run here:\n {2}GLIBC_2.28 not found\n$/],
   ] as const) {
     const directory = await makeCheckout(t, programs);

@@ -60,6 +60,7 @@ const ENCODER_NICENESS = 5;
 const FAREWELL_LIMIT_MS = 7_500;
 /** A ladder is a second behind by its nature; from here on stored video has to wait. */
 const LIVE_BEHIND_MS = 2_000;
+/** Two up from here, as from where a build of the server lies. */
 const WEB_DIRECTORY = join(import.meta.dirname, "..", "..", "web", "dist");
 
 export interface AppOptions {

@@ -4,10 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { buildServer } from "../../setup/builds.mjs";
 import { LoggedProcess, type ProcessEnd, spawnBound, untilEnd } from "./logged-process.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+/** As it runs everywhere; `npm test` has built it already. */
+const MAIN = await buildServer();
 const ADMIN_TOKEN = "test-admin-token";
 const START_LIMIT_MS = 90_000;
 /** Between two questions about a state that no event tells of. */
