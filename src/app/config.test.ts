@@ -49,6 +49,19 @@ test("starts from the defaults of the documents", async () => {
   );
 });
 
+test("takes `none`, or an empty list, where nothing may be wanted", async () => {
+  const none = await load({ env: { HEADWATER_VIDEO_ARTIFACTS: "none" } });
+  assert.deepEqual(none.video.artifacts, []);
+  assert.deepEqual((await load({}, { "headwater.toml": "[video]\nartifacts = []\n" })).video.artifacts, []);
+  const some = await load({ argv: ["--video-artifacts", "preview, poster"] });
+  assert.deepEqual(some.video.artifacts, ["preview", "poster"]);
+  assert.match(
+    await problemOf({ argv: ["--video-artifacts", "none,poster"] }),
+    /video-artifacts.*`none`, or of poster/,
+  );
+  assert.match(await problemOf({ argv: ["--video-profiles", "none"] }), /video-profiles/);
+});
+
 test("lets the later layer win: file, .env, variable, flag", async () => {
   const files = {
     "headwater.toml":

@@ -32,6 +32,9 @@ function setting<Value>(kind: Kind<Value>, fallback: Value, about: About): Setti
   return { variable: undefined, isSecret: false, isSwitch: false, ...kind, ...about, fallback };
 }
 
+/** Written for a list of nothing. */
+const NONE = "none";
+
 function readWith<Value>(read: (text: string) => unknown, schema: z.ZodType<Value>): z.ZodType<Value> {
   return z.preprocess((raw) => (typeof raw === "string" ? read(raw) : raw), schema);
 }
@@ -107,10 +110,7 @@ export function text(fallback: string, about: About): Setting<string> {
 
 /** Texts; written with commas between them where there is no list. */
 export function texts(fallback: readonly string[], about: About): Setting<readonly string[]> {
-  const schema = readWith(
-    (line) => line.split(",").map((item) => item.trim()),
-    z.array(z.string().min(1)).min(1).readonly(),
-  );
+  const schema = readWith(splitAtCommas, z.array(z.string().min(1)).min(1).readonly());
   return setting(
     { schema, range: "texts with commas between them", write: (items) => items.join(",") },
     fallback,
@@ -121,7 +121,7 @@ export function texts(fallback: readonly string[], about: About): Setting<readon
 /** IP addresses and CIDR blocks; written with commas between them where there is no list. None until set. */
 export function networks(about: About): Setting<readonly string[]> {
   const schema = readWith(
-    (line) => (line === "" ? [] : line.split(",").map((item) => item.trim())),
+    (line) => (line === "" ? [] : splitAtCommas(line)),
     z.array(z.string().refine(isNetwork)).readonly(),
   );
   const range = "addresses and CIDR blocks with commas between them, such as 127.0.0.1,10.0.0.0/8";
@@ -134,12 +134,31 @@ export function choices<const Word extends string>(
   words: readonly Word[],
   about: About,
 ): Setting<readonly Word[]> {
-  const schema = readWith(
-    (line) => line.split(",").map((item) => item.trim()),
-    z.array(z.enum(words)).min(1).readonly(),
-  );
+  const schema = z.array(z.enum(words)).min(1).readonly();
   const range = `of ${words.join(", ")}, with commas between them`;
-  return setting({ schema, range, write: (items) => items.join(",") }, fallback, about);
+  return setting(
+    { schema: readWith(splitAtCommas, schema), range, write: (items) => items.join(",") },
+    fallback,
+    about,
+  );
+}
+
+/** Any number of `words`, with commas between them, or `none`. */
+export function choicesOrNone<const Word extends string>(
+  fallback: readonly Word[],
+  words: readonly Word[],
+  about: About,
+): Setting<readonly Word[]> {
+  const schema = readWith(
+    (line) => (line.trim() === NONE ? [] : splitAtCommas(line)),
+    z.array(z.enum(words)).readonly(),
+  );
+  const range = `\`${NONE}\`, or of ${words.join(", ")}, with commas between them`;
+  return setting({ schema, range, write: (items) => items.join(",") || NONE }, fallback, about);
+}
+
+function splitAtCommas(line: string): readonly string[] {
+  return line.split(",").map((item) => item.trim());
 }
 
 /** An http or https URL without a slash at its end, query or fragment; undefined until set. */

@@ -7,6 +7,7 @@ import {
   bitrateBps,
   choice,
   choices,
+  choicesOrNone,
   count,
   durationMs,
   ladder,
@@ -157,7 +158,7 @@ const SETTINGS = {
     preset: choice("veryfast", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"], {
       doc: "Preset of libx264 for videos. Slower ones save bits and cost time.",
     }),
-    artifacts: choices(ARTIFACT_KINDS, ARTIFACT_KINDS, {
+    artifacts: choicesOrNone(ARTIFACT_KINDS, ARTIFACT_KINDS, {
       doc: "What is made of a video beside its qualities: a poster, pictures (thumbnails and the storyboard that players show while scrubbing), a preview clip.",
     }),
     cleanupIntervalMs: durationMs("1h", "1min", "24h", {
