@@ -39,15 +39,16 @@ after(async () => {
 /** Resolves when the watch page's own handle says so. */
 async function untilWatch(
   page: Page,
-  wanted: { state?: string; format?: string; decodedFrames?: number },
+  wanted: { state?: string; format?: string; rendition?: string; decodedFrames?: number },
 ): Promise<void> {
   await page.waitForFunction(
-    ({ state, format, decodedFrames }) => {
+    ({ state, format, rendition, decodedFrames }) => {
       const handle = (globalThis as { headwater?: WatchHandle }).headwater;
       const stats = handle?.stats();
       if (!handle || !stats) return false;
       if (state !== undefined && handle.state !== state) return false;
       if (format !== undefined && stats.format !== format) return false;
+      if (rendition !== undefined && stats.rendition !== rendition) return false;
       return decodedFrames === undefined || stats.decodedFrames >= decodedFrames;
     },
     wanted,
@@ -70,8 +71,12 @@ test("a newcomer opens the studio link, starts the test picture, watches it in b
   await untilWatch(watch, { state: "live", format: "hls", decodedFrames: 60 });
   await watch.locator("media-controller").hover();
   await watch.getByRole("button", { name: "Quality and format" }).click();
+  const low = watch.getByRole("group", { name: "Quality" }).getByRole("radio", { name: "480p" });
+  await low.check();
+  await untilWatch(watch, { rendition: "480p" });
   await watch.getByRole("radio", { name: "DASH" }).check();
-  await untilWatch(watch, { state: "live", format: "dash", decodedFrames: 60 });
+  await untilWatch(watch, { state: "live", format: "dash", rendition: "480p", decodedFrames: 60 });
+  assert.ok(await low.isChecked(), "the quality stays as it was chosen");
   assert.match(watch.url(), /\?format=dash$/);
   const stats = await watch.evaluate(() => (globalThis as unknown as { headwater: WatchHandle }).headwater.stats());
   assert.equal(stats.fatalCount, 0);

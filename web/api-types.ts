@@ -13,6 +13,7 @@ interface Schema {
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
@@ -36,11 +37,12 @@ const PLAIN_TYPES: Readonly<Record<string, string>> = {
   null: "null",
 };
 
-/** The schemas as one TypeScript interface each, formatted as Biome would. Throws at a schema that it has no type for. */
+/** The schemas as one TypeScript interface each (a choice of some as a type), formatted as Biome would. Throws at a schema that it has no type for. */
 export function renderApiTypes({ components }: ApiDocument): string {
   const types = Object.entries(components.schemas).map(([name, schema]) => {
-    if (schema.type !== "object") throw new TypeError(`${name} is no object`);
-    return `${comment(schema, "")}export interface ${name} ${renderObject(schema, "")}\n`;
+    const head = `${comment(schema, "")}export`;
+    if (schema.type === "object") return `${head} interface ${name} ${renderObject(schema, "")}\n`;
+    return `${head} type ${name} = ${renderType(schema, "")};\n`;
   });
   return [HEADER, ...types].join("\n");
 }
@@ -49,7 +51,8 @@ function renderType(schema: Schema, indent: string): string {
   if (schema.$ref !== undefined) return nameOf(schema.$ref);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.anyOf) return schema.anyOf.map((each) => renderType(each, indent)).join(" | ");
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices) return choices.map((each) => renderType(each, indent)).join(" | ");
   if (schema.type === "array" && schema.items) return `readonly ${grouped(renderType(schema.items, indent))}[]`;
   if (schema.type === "object") return renderObject(schema, indent);
   const plain = [schema.type ?? []].flat().map((type) => PLAIN_TYPES[type]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StreamId } from "../core/ids.ts";
+import { newVideoId, type StreamId } from "../core/ids.ts";
 import { IDLE_STATUS, startApi } from "./api-harness.ts";
 
 const PUBLIC = {};
@@ -33,12 +33,33 @@ test("tells a player what to do in every state, without credentials and without 
   assert.doesNotMatch(JSON.stringify(last), new RegExp(`${created.stream_key}|encoder failed|key`));
 });
 
+test("tells what has an id, a stream or a video, at one address", async (t) => {
+  const { call, catalog } = await startApi(t);
+  await call("POST", "/streams", { stream_id: "show" });
+  const videoId = newVideoId();
+  await catalog.videos.create({ videoId, title: "By the sea", description: null, source: null });
+  for (const [kind, id, own] of [
+    ["stream", "show", "/api/v1/streams/show/playback"],
+    ["video", videoId, `/api/v1/videos/${videoId}/playback`],
+  ]) {
+    const { status, body } = await call("GET", `/api/v1/playback/${id}`, undefined, PUBLIC);
+    assert.deepEqual([status, body], [200, { kind, ...(await call("GET", own ?? "", undefined, PUBLIC)).body }]);
+  }
+  for (const id of ["none", newVideoId(), "%2e%2e%2f"]) {
+    const { status, body } = await call("GET", `/api/v1/playback/${id}`, undefined, PUBLIC);
+    assert.deepEqual([status, body.code], [404, "NOT_FOUND"]);
+  }
+  await call("DELETE", "/api/v1/streams/show");
+  assert.equal((await call("GET", "/api/v1/playback/show", undefined, PUBLIC)).status, 404);
+});
+
 test("lets pages of any origin read it, its errors too", async (t) => {
   const { call } = await startApi(t);
   await call("POST", "/streams", { stream_id: "show" });
   for (const [path, status] of [
     ["/api/v1/streams/show/playback", 200],
     ["/api/v1/streams/none/playback", 404],
+    ["/api/v1/playback/none", 404],
     ["/api/v1/streams/show/thumbnail.jpg", 404],
     ["/api/v1/streams/%2e%2e%2f/playback", 404],
   ] as const) {

@@ -184,6 +184,7 @@ export const listQuerySchema = z.object({
 
 export const streamParamsSchema = z.object({ id: z.string().describe("stream_id") });
 
+export type PlaybackBody = z.output<typeof playbackSchema>;
 export type CreateStreamBody = z.output<typeof createStreamSchema>;
 export type StreamSummaryBody = z.output<typeof streamSummarySchema>;
 export type StreamBody = z.output<typeof streamSchema>;

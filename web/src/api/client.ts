@@ -1,11 +1,11 @@
 import type {
+  AnyPlayback,
   CreatedStream,
   CreateStream,
   ImportStarted,
   Job,
   JobPage,
   KeyGrant,
-  Playback,
   RequestedDownload,
   ServerFacts,
   Session,
@@ -74,7 +74,9 @@ export const api = {
   create: (stream: CreateStream) => call<CreatedStream>("/api/v1/streams", { method: "POST", body: stream }),
   remove: (id: string) => call<unknown>(streamPath(id), { method: "DELETE" }),
   rotateKey: (id: string) => call<KeyGrant>(`${streamPath(id)}/key`, { method: "POST" }),
-  playback: (id: string, signal?: AbortSignal) => call<Playback>(`${streamPath(id)}/playback`, { signal }),
+  /** Of a stream or of a video. */
+  playback: (id: string, signal?: AbortSignal) =>
+    call<AnyPlayback>(`/api/v1/playback/${encodeURIComponent(id)}`, { signal }),
   videos: (signal?: AbortSignal, cursor?: string) =>
     call<VideoPage>(`/api/v1/videos?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal }),
   video: (id: string, signal?: AbortSignal) => call<VideoDetails>(videoPath(id), { signal }),

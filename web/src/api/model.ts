@@ -1,5 +1,6 @@
 /** The API's types under the names that the pages call them by. */
 export type {
+  AnyPlayback,
   CreatedStream,
   CreateStreamInput as CreateStream,
   HealthNote,
@@ -7,7 +8,6 @@ export type {
   Job,
   JobPage,
   KeyGrant,
-  Playback,
   Rendition as RenditionFacts,
   RequestedDownload,
   Server as ServerFacts,

@@ -511,6 +511,36 @@ export interface Playback {
   readonly dash_url: string | null;
 }
 
+export interface PlaybackOfStream {
+  readonly stream_id: string;
+  readonly name: string;
+  readonly state: "pending" | "live" | "reconnecting" | "ended";
+  readonly low_latency: boolean;
+  /** Reference, relative to this server */
+  readonly hls_url: string | null;
+  /** Reference, relative to this server */
+  readonly dash_url: string | null;
+  readonly kind: "stream";
+}
+
+export interface PlaybackOfVideo {
+  readonly video_id: string;
+  readonly title: string;
+  readonly state: "preparing" | "playable" | "ready" | "errored";
+  /** Its beginning is there, at least: also of what was stopped or failed later (`errored`) */
+  readonly is_playable: boolean;
+  readonly duration_ms: number | null;
+  /** Reference, relative to this server */
+  readonly hls_url: string;
+  /** Reference, relative to this server */
+  readonly dash_url: string;
+  readonly poster_url: string | null;
+  readonly storyboard_url: string | null;
+  readonly kind: "video";
+}
+
+export type AnyPlayback = PlaybackOfStream | PlaybackOfVideo;
+
 export interface Server {
   readonly version: string;
   /** What an encoder asks for as its server */

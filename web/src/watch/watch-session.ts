@@ -6,7 +6,8 @@ import type { AudioTrack, Format, GiveUpCause, Player, PlayerError, PlayerListen
 import { Playhead } from "./playhead.ts";
 import { RecoveryBudget } from "./recovery-budget.ts";
 import { measureSkew } from "./server-clock.ts";
-import { type Watchable, watchableStream, watchableVideo } from "./watchable.ts";
+import { type Watchable, watchable } from "./watchable.ts";
+import { Wishes } from "./wishes.ts";
 
 const POLL_MS = 2000;
 const TICK_MS = 1000;
@@ -94,6 +95,7 @@ export class WatchSession {
   #mediaSinceMs = Date.now();
   #loadMark = 0;
   readonly #playhead: Playhead;
+  readonly #wishes = new Wishes();
   #shown: Watchable | undefined;
   #player: Player | undefined;
   #format: Format | undefined;
@@ -147,12 +149,12 @@ export class WatchSession {
   }
 
   choose(qualityId: string): void {
-    this.#player?.choose(qualityId);
+    if (this.#player) this.#wishes.choose(this.#player, qualityId);
     this.#changed();
   }
 
   chooseAudio(trackId: string): void {
-    this.#player?.chooseAudio(trackId);
+    if (this.#player) this.#wishes.chooseAudio(this.#player, trackId);
     this.#changed();
   }
 
@@ -282,24 +284,12 @@ export class WatchSession {
 
   async #readShown(): Promise<void> {
     try {
-      this.#shown = await this.#findShown();
+      this.#shown = watchable(await api.playback(this.#options.id, this.#stop.signal));
       this.#server = this.#shown.state;
       if (this.#media !== "failed") this.#problem = undefined;
     } catch (error) {
       this.#server = error instanceof ApiProblem && error.status === 404 ? "missing" : "unreachable";
       this.#problem = sentenceOf(error);
-    }
-  }
-
-  /** What has this id: it is a stream unless it is a video. */
-  async #findShown(): Promise<Watchable> {
-    const { id } = this.#options;
-    if (this.#shown?.kind === "video") return watchableVideo(await api.videoPlayback(id, this.#stop.signal));
-    try {
-      return watchableStream(await api.playback(id, this.#stop.signal));
-    } catch (error) {
-      if (this.#shown || !(error instanceof ApiProblem && error.status === 404)) throw error;
-      return watchableVideo(await api.videoPlayback(id, this.#stop.signal));
     }
   }
 
@@ -327,11 +317,21 @@ export class WatchSession {
         clockSkewMs: this.#clockSkewMs,
         listener: this.#listener(opening),
       });
-      if (opening === this.#opening) this.#player = player;
-      else player.close();
+      if (opening !== this.#opening) player.close();
+      else this.#take(player);
     } catch (error) {
       if (opening === this.#opening) this.#fail(sentenceOf(error));
     }
+  }
+
+  #take(player: Player): void {
+    this.#player = player;
+    this.#onQualities();
+  }
+
+  #onQualities(): void {
+    if (this.#player) this.#wishes.grant(this.#player);
+    this.#changed();
   }
 
   #listener(opening: number): PlayerListener {
@@ -341,7 +341,7 @@ export class WatchSession {
         if (opening === this.#opening) react(...args);
       };
     return {
-      onQualities: ifCurrent(() => this.#changed()),
+      onQualities: ifCurrent(() => this.#onQualities()),
       onError: ifCurrent((error: PlayerError) => {
         if (error.isFatal) this.#fatalCount++;
         this.#errors = [...this.#errors, error].slice(-ERROR_COUNT_MAX);

@@ -1,4 +1,7 @@
-import type { Playback, VideoPlayback } from "../api/model.ts";
+import type { AnyPlayback } from "../api/model.ts";
+
+type StreamPlayback = Extract<AnyPlayback, { kind: "stream" }>;
+type VideoPlayback = Extract<AnyPlayback, { kind: "video" }>;
 
 /** What a watch page shows: a live stream or a stored video. */
 export interface Watchable {
@@ -14,7 +17,11 @@ export interface Watchable {
   readonly storyboardUrl: string | null;
 }
 
-export function watchableStream(playback: Playback): Watchable {
+export function watchable(playback: AnyPlayback): Watchable {
+  return playback.kind === "stream" ? watchableStream(playback) : watchableVideo(playback);
+}
+
+function watchableStream(playback: StreamPlayback): Watchable {
   return {
     kind: "stream",
     name: playback.name,
@@ -27,7 +34,7 @@ export function watchableStream(playback: Playback): Watchable {
   };
 }
 
-export function watchableVideo(playback: VideoPlayback): Watchable {
+function watchableVideo(playback: VideoPlayback): Watchable {
   const { state } = playback;
   const isGrowing = state === "preparing" || state === "playable";
   return {
