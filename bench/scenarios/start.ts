@@ -114,7 +114,7 @@ function describe(
     notes: [
       `From the start of the process until it says so (Headwater) or takes an RTMP connection (the others); ${counts[0]} starts after one that does not count.`,
       `Memory of the process and its children, ${seconds} s after it was ready. The same Node runs Headwater and node-media-server.`,
-      "The first start of a checkout finds neither data nor compiled code; each later one finds both.",
+      "The first start of a checkout finds neither data nor compiled code, each later one finds both; to bundle the server, which `npm start` does when its sources have changed, takes a second more and is not in it.",
       "Headwater also opens its catalog, asks ffmpeg what it can do, and serves studio and API; the others do none of that.",
       ...absences,
     ],
