@@ -199,8 +199,10 @@ describe("an encoder that is gone", { concurrency: 3 }, () => {
     await first.stop("SIGKILL");
     await stream.until("reconnecting", soon());
     await using second = publishWithFfmpeg(stream.publishUrl, { size: "256x144", gopFrames: 50, seconds: 5 });
-    const after = await untilPlaylist(stream.hlsUrl, "source", hasReturned, soon());
-    assert.equal((await stream.now()).state, "live");
+    const [after] = await Promise.all([
+      untilPlaylist(stream.hlsUrl, "source", hasReturned, soon()),
+      stream.until("live", soon()),
+    ]);
 
     const inCommon = before.complete.length;
     const names = (playlist: MediaPlaylist) => playlist.complete.slice(0, inCommon).map(({ msn, uri }) => [msn, uri]);
