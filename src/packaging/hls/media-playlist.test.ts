@@ -73,6 +73,16 @@ e0-4.m4s
     assert.ok(HlsParser.parse(text));
   });
 
+  it("lists parts of two whole segments beside a segment of which only the hint is there", () => {
+    const presentation = new ScriptedPresentation({ renditions: STEREO });
+    for (let count = 0; count < 4; count++) presentation.addSegment(1500);
+    const text = renderMediaPlaylist(presentation, presentation.rendition("source"));
+    const parts = text.matchAll(/^#EXT-X-PART:.*URI="e0-(\d+)\.\d+\.m4s"/gm);
+    assert.deepEqual([...new Set(Array.from(parts, ([, msn]) => msn))], ["3", "4"]);
+    HlsParser.setOptions({ strictMode: true });
+    assert.ok(HlsParser.parse(text));
+  });
+
   it("restates the map after a discontinuity and after a change of init, and raises the version for a gap", () => {
     const presentation = new ScriptedPresentation({
       renditions: [{ id: "source", format: H264 }],
@@ -101,10 +111,6 @@ e0-4.m4s
 #EXT-X-MAP:URI="e0-0.init.mp4"
 ${segmentLines(2, 2)}#EXT-X-MAP:URI="e0-1.init.mp4"
 #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:14.000Z
-#EXT-X-PART:DURATION=0.50000,URI="e0-3.0.m4s",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.50000,URI="e0-3.1.m4s"
-#EXT-X-PART:DURATION=0.50000,URI="e0-3.2.m4s"
-#EXT-X-PART:DURATION=0.50000,URI="e0-3.3.m4s"
 #EXTINF:2.00000,
 e0-3.m4s
 #EXT-X-DISCONTINUITY

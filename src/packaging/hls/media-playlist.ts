@@ -17,7 +17,7 @@ import { partInformation, serverControl } from "./server-control.ts";
 const VERSION = { map: 6, gap: 8, skip: 9 } as const;
 /** EXT-X-PART stands only so many target durations from the end of the playlist (HLS §6.2.2). */
 const PARTS_TARGETS = 3;
-/** And in so many segments, however short they are: strict parsers count them. */
+/** And in so many segments, however short they are: strict parsers count them, one that is only hinted at too. */
 const PARTS_SEGMENTS = 3;
 
 export interface MediaPlaylistOptions {
@@ -44,7 +44,7 @@ export function renderMediaPlaylist(
     `#EXT-X-MEDIA-SEQUENCE:${complete[0]?.msn ?? open?.msn ?? rendition.nextPart.msn}`,
     ...discontinuitySequence(presentation, rendition),
     ...(skippedCount > 0 ? [skipTag(skippedCount)] : []),
-    ...segmentTexts(presentation, complete.slice(skippedCount), open),
+    ...segmentTexts(presentation, rendition, complete.slice(skippedCount), open),
     ...endLines(presentation, rendition),
   ];
   return `${lines.join("\n")}\n`;
@@ -60,9 +60,15 @@ function version(complete: readonly Segment[], skippedCount: number): number {
   return complete.some((segment) => segment.isGap) ? VERSION.gap : VERSION.map;
 }
 
-function segmentTexts(presentation: Presentation, complete: readonly Segment[], open: Segment | undefined): string[] {
+function segmentTexts(
+  presentation: Presentation,
+  rendition: Rendition,
+  complete: readonly Segment[],
+  open: Segment | undefined,
+): string[] {
+  const isNextNamed = open !== undefined || hasHint(presentation, rendition);
   const firstWithParts = presentation.options.isLowLatency
-    ? firstSegmentWithParts(presentation, complete, open)
+    ? firstSegmentWithParts(presentation, complete, open, isNextNamed)
     : complete.length;
   const texts: string[] = [];
   let init: InitSegment | undefined;
@@ -81,9 +87,10 @@ function firstSegmentWithParts(
   presentation: Presentation,
   complete: readonly Segment[],
   open: Segment | undefined,
+  isNextNamed: boolean,
 ): number {
   const limitMs = PARTS_TARGETS * presentation.targetDurationS * 1000;
-  const leastIndex = Math.max(0, complete.length + (open ? 1 : 0) - PARTS_SEGMENTS);
+  const leastIndex = Math.max(0, complete.length + (isNextNamed ? 1 : 0) - PARTS_SEGMENTS);
   let fromEndMs = open ? durationMs(open) : 0;
   for (let index = complete.length - 1; index >= leastIndex; index--) {
     const segment = complete[index];
@@ -101,6 +108,11 @@ function durationMs(segment: Segment): number {
 function endLines(presentation: Presentation, rendition: Rendition): string[] {
   if (isFinal(presentation, rendition)) return ["#EXT-X-ENDLIST"];
   if (!presentation.options.isLowLatency) return [];
-  const hints = presentation.isInterrupted ? [] : [preloadHint(rendition)];
+  const hints = hasHint(presentation, rendition) ? [preloadHint(rendition)] : [];
   return [...hints, ...renditionReports(presentation, rendition)];
+}
+
+function hasHint(presentation: Presentation, rendition: Rendition): boolean {
+  const { options, isInterrupted } = presentation;
+  return options.isLowLatency && !isInterrupted && !isFinal(presentation, rendition);
 }
