@@ -81,6 +81,10 @@ e0-4.m4s
     assert.deepEqual([...new Set(Array.from(parts, ([, msn]) => msn))], ["3", "4"]);
     HlsParser.setOptions({ strictMode: true });
     assert.ok(HlsParser.parse(text));
+
+    presentation.isInterrupted = true;
+    const away = renderMediaPlaylist(presentation, presentation.rendition("source"));
+    assert.doesNotMatch(away, /PRELOAD-HINT|e0-2\.\d/, "parts that were taken out do not come back");
   });
 
   it("restates the map after a discontinuity and after a change of init, and raises the version for a gap", () => {

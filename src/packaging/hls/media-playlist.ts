@@ -17,7 +17,10 @@ import { partInformation, serverControl } from "./server-control.ts";
 const VERSION = { map: 6, gap: 8, skip: 9 } as const;
 /** EXT-X-PART stands only so many target durations from the end of the playlist (HLS §6.2.2). */
 const PARTS_TARGETS = 3;
-/** And in so many segments, however short they are: strict parsers count them, one that is only hinted at too. */
+/**
+ * And in so many segments, however short they are: strict parsers count them. The next one counts always, for a hint may
+ * stand in its place, and what has been taken out is not to come back when the hint goes.
+ */
 const PARTS_SEGMENTS = 3;
 
 export interface MediaPlaylistOptions {
@@ -44,7 +47,7 @@ export function renderMediaPlaylist(
     `#EXT-X-MEDIA-SEQUENCE:${complete[0]?.msn ?? open?.msn ?? rendition.nextPart.msn}`,
     ...discontinuitySequence(presentation, rendition),
     ...(skippedCount > 0 ? [skipTag(skippedCount)] : []),
-    ...segmentTexts(presentation, rendition, complete.slice(skippedCount), open),
+    ...segmentTexts(presentation, complete.slice(skippedCount), open),
     ...endLines(presentation, rendition),
   ];
   return `${lines.join("\n")}\n`;
@@ -60,15 +63,9 @@ function version(complete: readonly Segment[], skippedCount: number): number {
   return complete.some((segment) => segment.isGap) ? VERSION.gap : VERSION.map;
 }
 
-function segmentTexts(
-  presentation: Presentation,
-  rendition: Rendition,
-  complete: readonly Segment[],
-  open: Segment | undefined,
-): string[] {
-  const isNextNamed = open !== undefined || hasHint(presentation, rendition);
+function segmentTexts(presentation: Presentation, complete: readonly Segment[], open: Segment | undefined): string[] {
   const firstWithParts = presentation.options.isLowLatency
-    ? firstSegmentWithParts(presentation, complete, open, isNextNamed)
+    ? firstSegmentWithParts(presentation, complete, open)
     : complete.length;
   const texts: string[] = [];
   let init: InitSegment | undefined;
@@ -82,15 +79,14 @@ function segmentTexts(
   return texts;
 }
 
-/** Index of the oldest of the last three segments that lies wholly within three target durations of the end. */
+/** Index of the oldest of the last two whole segments that lies wholly within three target durations of the end. */
 function firstSegmentWithParts(
   presentation: Presentation,
   complete: readonly Segment[],
   open: Segment | undefined,
-  isNextNamed: boolean,
 ): number {
   const limitMs = PARTS_TARGETS * presentation.targetDurationS * 1000;
-  const leastIndex = Math.max(0, complete.length + (isNextNamed ? 1 : 0) - PARTS_SEGMENTS);
+  const leastIndex = Math.max(0, complete.length + 1 - PARTS_SEGMENTS);
   let fromEndMs = open ? durationMs(open) : 0;
   for (let index = complete.length - 1; index >= leastIndex; index--) {
     const segment = complete[index];
@@ -108,11 +104,6 @@ function durationMs(segment: Segment): number {
 function endLines(presentation: Presentation, rendition: Rendition): string[] {
   if (isFinal(presentation, rendition)) return ["#EXT-X-ENDLIST"];
   if (!presentation.options.isLowLatency) return [];
-  const hints = hasHint(presentation, rendition) ? [preloadHint(rendition)] : [];
+  const hints = presentation.isInterrupted ? [] : [preloadHint(rendition)];
   return [...hints, ...renditionReports(presentation, rendition)];
-}
-
-function hasHint(presentation: Presentation, rendition: Rendition): boolean {
-  const { options, isInterrupted } = presentation;
-  return options.isLowLatency && !isInterrupted && !isFinal(presentation, rendition);
 }
