@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { stat, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { VideoRecord } from "../src/catalog/video-record.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { DomainError } from "../src/core/errors.ts";
@@ -120,6 +121,44 @@ function refuseRestOfSource({ store, catalog }: TestLibrary, videoId: VideoId): 
 }
 
 /** Two workers on the same records: nothing is published twice, nothing is left over. */
+
+/** Of each ffmpeg that this process has running: how far it steps back, and how many threads decode in it. */
+async function encodersRunning(): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const running = await Promise.all(
+    pids.map(async (pid) => {
+      try {
+        const facts = await readFile(`/proc/${pid}/stat`, "latin1");
+        const [, parent, ...rest] = facts.slice(facts.lastIndexOf(")") + 2).split(" ");
+        const words = (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
+        if (Number(parent) !== process.pid || !words.includes("libx264")) return [];
+        return [`${words[words.indexOf("-threads:v") + 1]} at ${rest[14]}`];
+      } catch {
+        // It ended meanwhile.
+        return [];
+      }
+    }),
+  );
+  return running.flat();
+}
+
+test("what a video opens with has all cores and goes before its chunks, which have a core each", PATIENT, async (t) => {
+  const source = await film("opened.avi", NOT_COPIED);
+  const opened = await TestLibrary.open(t);
+  const { video } = await opened.upload(source);
+  opened.work();
+  const seen = new Set<string>();
+  const isUnderWay = async () => {
+    const status = (await opened.catalog.videos.get(video.videoId))?.status;
+    return status === "preparing" || status === "playable";
+  };
+  while (await isUnderWay()) {
+    for (const encoder of await encodersRunning()) seen.add(encoder);
+    await delay(10);
+  }
+  assert.ok(seen.has("2 at 10") && seen.has("1 at 19"), [...seen].join());
+  assert.equal(seen.has("1 at 10"), false);
+});
 
 describe("a video on its road", { concurrency: 2 }, () => {
   test("keeps H.264 as it came, and makes rungs with its borders", PATIENT, async (t) => {
@@ -259,7 +298,7 @@ describe("a video on its road", { concurrency: 2 }, () => {
     const source = await film("resumed.avi", NOT_COPIED);
     const opened = await TestLibrary.open(t);
     const { video } = await opened.upload(source);
-    await workUntil(opened, "video.encode", 2);
+    await workUntil(opened, "video.encode", 1);
     await workUntil(opened, "video.encode", 1);
     opened.work();
     const ready = await opened.until(video.videoId, "ready", "errored");
@@ -301,7 +340,7 @@ describe("a video on its road", { concurrency: 2 }, () => {
     const source = await film("stopped.avi", NOT_COPIED);
     const opened = await TestLibrary.open(t);
     const { video } = await opened.upload(source);
-    await workUntil(opened, "video.encode", 2);
+    await workUntil(opened, "video.encode", 1);
     await opened.library.cancel(video.videoId);
     const stopped = await opened.until(video.videoId, "errored", "ready");
     assert.deepEqual([stopped.status, stopped.error?.code], ["errored", "VIDEO_CANCELLED"]);
@@ -326,7 +365,7 @@ describe("a video on its road", { concurrency: 2 }, () => {
     await workUntil(opened, "video.repackage", 1);
     await opened.library.cancel(videoId);
     await opened.library.retryRendition(videoId, "240p");
-    await workUntil(opened, "video.encode", 2);
+    await workUntil(opened, "video.encode", 1);
     assert.deepEqual(
       (await opened.catalog.videos.committedChunks(videoId)).map(({ renditionId, index }) => [renditionId, index]),
       [["240p", 0]],

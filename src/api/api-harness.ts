@@ -161,6 +161,7 @@ function libraryOver(parts: {
     videos: catalog.videos,
     jobs,
     tools: { program, store, clock, logger: silentLogger, coreCount: 1, preset: "veryfast" },
+    cores: { coreCount: 1, encodesAtOnce: 1 },
     ffprobe: { program: { ...program, path: "/usr/bin/ffprobe" }, clock },
     limits: { maxDurationMs: 60_000, maxPictureSide: 4096, ...codecs },
     planning: {

@@ -37,6 +37,7 @@ import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { Channels } from "./channels.ts";
 import { countRun } from "./count-run.ts";
 import { claimDataDir } from "./data-dir.ts";
+import { encodeCores } from "./encode-cores.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { openJobQueue } from "./job-queue.ts";
 import { openObjectStore } from "./object-store.ts";
@@ -48,7 +49,7 @@ import type { Config } from "./settings.ts";
 import { newestKeyFrame } from "./still-source.ts";
 import { VERSION } from "./version.ts";
 import { serveWeb } from "./web.ts";
-import { encodeConcurrency, takeJobs } from "./worker.ts";
+import { takeJobs } from "./worker.ts";
 import { WorkerChild } from "./worker-child.ts";
 
 /** How far encodes step back behind the event loop: what came in must go out before more is made of it. */
@@ -132,7 +133,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     store,
     program,
     ffprobePath: await findFfprobe(ffmpeg.path, searchPath),
-    coreCount: 1,
     onTaken: () => metrics.videos.uploads.inc(),
     clock,
     log,
@@ -310,7 +310,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   library.start();
   building.defer(() => library.close());
   const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
-  if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeConcurrency(config), isLiveBehind });
+  if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeCores(config).encodesAtOnce, isLiveBehind });
   else if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();

@@ -23,6 +23,8 @@ export const LANES: Readonly<Record<string, Lane>> = {
   import: { kinds: ["video.import"], concurrency: 16, standsBackForLive: false },
   /** Sound is made in one go: behind it, the pictures of a long film would stand still. */
   sound: { kinds: ["video.audio"], concurrency: 2, standsBackForLive: true },
+  /** What a video opens with, one after the other: its viewers do not wait for what is encoded of other films. */
+  opening: { kinds: ["video.opening"], concurrency: 1, standsBackForLive: true },
   /** And all that has no other lane. */
   encode: { kinds: ["video.encode", "video.preview"], concurrency: undefined, standsBackForLive: true },
 };

@@ -5,17 +5,21 @@ import type { FfmpegProgram } from "../encode/ffmpeg/process.ts";
 import type { JobQueue } from "../jobs/job-queue.ts";
 import { Library } from "../library/library.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { encodeCores } from "./encode-cores.ts";
 import type { Config } from "./settings.ts";
+
+/** Live encodes step back by 5: what viewers wait for now goes before what is stored. */
+const STORED_NICENESS = 15;
+/** For what is made beside the renditions. */
+const SMALL_CORE_COUNT = 2;
 
 export interface OpenLibraryOptions {
   readonly config: Config;
   readonly videos: VideoRepository;
   readonly jobs: JobQueue;
   readonly store: ObjectStore;
-  readonly program: FfmpegProgram;
+  readonly program: Omit<FfmpegProgram, "niceness">;
   readonly ffprobePath: string;
-  /** Processor cores that one job may keep busy. */
-  readonly coreCount: number;
   /** Told of each video that is taken in. */
   readonly onTaken?: () => void;
   readonly clock: Clock;
@@ -24,13 +28,17 @@ export interface OpenLibraryOptions {
 
 /** The library as it is configured: a server takes videos in and out with it, a worker makes what they need. */
 export function openLibrary(options: OpenLibraryOptions): Library {
-  const { config, videos, jobs, store, program, ffprobePath, coreCount, onTaken, clock, log } = options;
+  const { config, videos, jobs, store, program, ffprobePath, onTaken, clock, log } = options;
   const { video } = config;
+  const cores = encodeCores(config);
+  const stored = { ...program, niceness: STORED_NICENESS };
+  const coreCount = Math.min(SMALL_CORE_COUNT, cores.coreCount);
   return new Library({
     videos,
     jobs,
-    tools: { program, store, clock, logger: log, coreCount, preset: video.preset },
-    ffprobe: { program: { ...program, path: ffprobePath }, clock },
+    tools: { program: stored, store, clock, logger: log, coreCount, preset: video.preset },
+    cores,
+    ffprobe: { program: { ...stored, path: ffprobePath }, clock },
     limits: {
       maxDurationMs: video.maxDurationMs,
       maxPictureSide: video.maxPictureSide,

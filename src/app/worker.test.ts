@@ -14,7 +14,15 @@ test("begins no encode while live is behind, and all else", LIMIT, async (t) => 
   let isBehind = true;
   const done: string[] = [];
   const handler: JobHandler = async ({ job: { kind } }) => void done.push(kind);
-  const kinds = ["video.encode", "video.audio", "video.prepare", "video.repackage", "video.delete", "video.text"];
+  const kinds = [
+    "video.encode",
+    "video.opening",
+    "video.audio",
+    "video.prepare",
+    "video.repackage",
+    "video.delete",
+    "video.text",
+  ];
   const handlers = Object.fromEntries(kinds.map((kind) => [kind, handler]));
   takeJobs({ jobs: queue, handlers, concurrency: 2, isLiveBehind: () => isBehind });
   for (const kind of kinds) await queue.add({ kind, data: {} });
@@ -23,21 +31,26 @@ test("begins no encode while live is behind, and all else", LIMIT, async (t) => 
   };
   await untilDone(4);
   assert.deepEqual(done.sort(), ["video.delete", "video.prepare", "video.repackage", "video.text"]);
-  assert.equal((await queue.counts()).waiting, 2);
+  assert.equal((await queue.counts()).waiting, 3);
   isBehind = false;
-  await untilDone(6);
+  await untilDone(7);
 });
 
-test("makes sound beside an encode that takes its time", LIMIT, async (t) => {
-  const queue = await openQueueAt({ kind: "embedded", dataDir: await temporaryDirectory(t) });
-  t.after(() => queue.close());
-  const { promise: sounded, resolve } = Promise.withResolvers<void>();
-  const handlers: Record<string, JobHandler> = {
-    "video.encode": () => sounded.then(() => undefined),
-    "video.audio": async () => void resolve(),
-  };
-  takeJobs({ jobs: queue, handlers, concurrency: 1, isLiveBehind: () => false });
-  await queue.add({ kind: "video.encode", data: {} });
-  await queue.add({ kind: "video.audio", data: {} });
-  await sounded;
-});
+for (const [what, kind] of [
+  ["makes sound", "video.audio"],
+  ["opens another video", "video.opening"],
+] as const) {
+  test(`${what} beside an encode that takes its time`, LIMIT, async (t) => {
+    const queue = await openQueueAt({ kind: "embedded", dataDir: await temporaryDirectory(t) });
+    t.after(() => queue.close());
+    const { promise: made, resolve } = Promise.withResolvers<void>();
+    const handlers: Record<string, JobHandler> = {
+      "video.encode": () => made.then(() => undefined),
+      [kind]: async () => void resolve(),
+    };
+    takeJobs({ jobs: queue, handlers, concurrency: 1, isLiveBehind: () => false });
+    await queue.add({ kind: "video.encode", data: {} });
+    await queue.add({ kind, data: {} });
+    await made;
+  });
+}

@@ -1,4 +1,4 @@
-import { availableParallelism, getPriority, setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { Catalog } from "../catalog/catalog.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { DomainError } from "../core/errors.ts";
@@ -7,6 +7,7 @@ import { Database } from "../database/database.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { makeDataDir } from "./data-dir.ts";
+import { encodeCores } from "./encode-cores.ts";
 import { type OnJobEnd, tellEnds } from "./job-ends.ts";
 import { JOB_LANES, LANES } from "./job-lanes.ts";
 import { openJobQueue } from "./job-queue.ts";
@@ -15,8 +16,6 @@ import { openImports } from "./open-imports.ts";
 import { openLibrary } from "./open-library.ts";
 import type { Config } from "./settings.ts";
 
-/** Live encodes step back by 5: what viewers wait for now goes before what is stored. */
-const STORED_ENCODE_NICENESS = 15;
 /** The worker itself, which packages what ffmpeg makes, steps back behind the server. */
 const WORKER_NICENESS = 5;
 
@@ -64,16 +63,15 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
 
   // Who was started further back stays there; nobody but root may step forward.
   if (getPriority() < WORKER_NICENESS) setPriority(WORKER_NICENESS);
-  const concurrency = encodeConcurrency(config);
-  const program = { path: ffmpeg.path, environment: {}, workDir: dataDir, niceness: STORED_ENCODE_NICENESS };
-  const coreCount = Math.max(1, Math.ceil(availableParallelism() / concurrency));
+  const program = { path: ffmpeg.path, environment: {}, workDir: dataDir };
   const ffprobePath = await findFfprobe(ffmpeg.path, searchPath);
   const { videos } = catalog;
-  const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, coreCount, clock, log });
+  const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, clock, log });
   const imports = openImports({ config, library, videos, jobs, store, clock, log });
   const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
-  takeJobs({ jobs, handlers, concurrency, isLiveBehind });
-  log.info({ kinds: Object.keys(handlers), concurrency }, "worker started");
+  const { encodesAtOnce } = encodeCores(config);
+  takeJobs({ jobs, handlers, concurrency: encodesAtOnce, isLiveBehind });
+  log.info({ kinds: Object.keys(handlers), concurrency: encodesAtOnce }, "worker started");
 
   const running = building.move();
   return {
@@ -82,11 +80,6 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
       log.info({}, "worker closed");
     },
   };
-}
-
-/** Encodes at once, as it is configured. */
-export function encodeConcurrency({ jobs }: Config): number {
-  return jobs.concurrency || Math.max(1, availableParallelism() - 1);
 }
 
 interface TakeJobsOptions {

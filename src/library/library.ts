@@ -10,6 +10,7 @@ import type { ArtifactKind } from "./artifacts/artifact-kind.ts";
 import { ArtifactWork } from "./artifacts/artifact-work.ts";
 import { Downloads } from "./artifacts/downloads.ts";
 import { type CleanUpRequest, cleanUp, deletePrefix, type Leftover, prefixOf } from "./clean-up.ts";
+import type { EncodeCores } from "./encode-cores.ts";
 import { planVideo } from "./plan/planner.ts";
 import type { VideoEncodeSpec } from "./plan/video-plan.ts";
 import { checkLimits } from "./probe/source-limits.ts";
@@ -35,6 +36,7 @@ import { VideoWork } from "./video-work.ts";
 export interface LibraryOptions extends VideoPreparationOptions {
   readonly videos: VideoRepository;
   readonly jobs: JobQueue;
+  readonly cores: EncodeCores;
   /** What is made of every video beside its renditions. */
   readonly artifacts: readonly ArtifactKind[];
   /** Told of each video that is taken in. */

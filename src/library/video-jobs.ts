@@ -16,6 +16,7 @@ const videoId = z.uuid().transform((id) => id as VideoId);
 export const VIDEO_JOB_DATA = {
   "video.prepare": z.strictObject({ videoId }),
   "video.repackage": z.strictObject({ videoId, targets }),
+  "video.opening": z.strictObject({ videoId, targets }),
   "video.encode": z.strictObject({ videoId, targets, index: z.int().min(0) }),
   "video.audio": z.strictObject({ videoId, targets, streamIndex: z.int().min(0) }),
   "video.text": z.strictObject({ videoId, targets }),
@@ -36,7 +37,7 @@ export type VideoJobData<Kind extends VideoJobKind> = z.output<(typeof VIDEO_JOB
 const PRIORITIES = {
   prepare: 0,
   repackage: 10,
-  firstChunk: 10,
+  opening: 10,
   audio: 20,
   poster: 25,
   text: 30,
@@ -70,15 +71,30 @@ export function repackageJob(videoId: VideoId, targets: readonly JobTarget[]): N
   };
 }
 
+/** Encodes the chunk that a video opens with, which nobody has a picture of yet. */
+export function openingJob(videoId: VideoId, targets: readonly JobTarget[]): NewJob {
+  return {
+    kind: "video.opening",
+    data: { videoId, targets: plain(targets) },
+    priority: PRIORITIES.opening,
+    dedupKey: chunkKey(videoId, 0, targets),
+    ...TRIED,
+  };
+}
+
 /** Encodes one chunk for all rungs that lack it. */
 export function encodeJob(videoId: VideoId, index: number, targets: readonly JobTarget[]): NewJob {
   return {
     kind: "video.encode",
     data: { videoId, index, targets: plain(targets) },
-    priority: index === 0 ? PRIORITIES.firstChunk : PRIORITIES.chunk + index,
-    dedupKey: `encode:${videoId}:${index}:${digest(targets)}`,
+    priority: PRIORITIES.chunk + index,
+    dedupKey: chunkKey(videoId, index, targets),
     ...TRIED,
   };
+}
+
+function chunkKey(videoId: VideoId, index: number, targets: readonly JobTarget[]): string {
+  return `encode:${videoId}:${index}:${digest(targets)}`;
 }
 
 /** Encodes one track of sound in all its forms. */

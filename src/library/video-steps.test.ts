@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { RenditionStatus } from "../catalog/video-record.ts";
 import { NAMED_QUALITIES, type QualityName } from "../encode/ladder.ts";
 import type { PlannedRendition, VideoState } from "./video-records.ts";
-import { missingJobs, rungsAstray, wholeRungs } from "./video-steps.ts";
+import { lackingChunkCount, missingJobs, rungsAstray, wholeRungs } from "./video-steps.ts";
 
 /** A copy of the source beside its only rung; both have their first chunk. */
 function besideCopy(copyStatus: RenditionStatus, rungChunkCount: number | null): VideoState {
@@ -36,15 +36,16 @@ function encoded(...names: QualityName[]): VideoState {
 }
 
 function encodes(state: VideoState): unknown[] {
-  return missingJobs(state).map(({ data: { index, targets } }) => {
-    return [index, (targets as { renditionId: string }[]).map(({ renditionId }) => renditionId)];
+  return missingJobs(state).map(({ kind, data: { index, targets } }) => {
+    const names = (targets as { renditionId: string }[]).map(({ renditionId }) => renditionId);
+    return [kind === "video.opening" ? "opening" : index, names];
   });
 }
 
 test("every chunk of a picture is one job for all its qualities", () => {
   const names = ["1080p", "720p", "240p"] as const;
   assert.deepEqual(encodes(encoded(...names)), [
-    [0, names],
+    ["opening", names],
     [1, names],
     [2, names],
   ]);
@@ -52,13 +53,29 @@ test("every chunk of a picture is one job for all its qualities", () => {
 
 test("a picture above 1080p begins with its small qualities", () => {
   const [first, second, third] = encodes(encoded("2160p", "1080p", "720p", "240p"));
-  assert.deepEqual(first, [0, ["720p", "240p"]]);
+  assert.deepEqual(first, ["opening", ["720p", "240p"]]);
   assert.deepEqual(second, [0, ["2160p", "1080p"]]);
   assert.deepEqual(third, [1, ["2160p", "1080p", "720p", "240p"]]);
 });
 
 test("a large quality that is made alone is one job", () => {
-  assert.deepEqual(encodes(encoded("2160p"))[0], [0, ["2160p"]]);
+  assert.deepEqual(encodes(encoded("2160p"))[0], ["opening", ["2160p"]]);
+});
+
+test("a video of which there is something to be seen has been opened", () => {
+  const state = encoded("720p", "240p");
+  assert.deepEqual(encodes({ ...state, committed: new Map([["720p/e1", new Set([0])]]) })[0], [0, ["240p"]]);
+  assert.deepEqual(encodes(besideCopy("working", null)).flat().includes("opening"), false);
+});
+
+test("chunks are lacking where any quality of them is", () => {
+  const state = encoded("720p", "240p");
+  const committed = new Map([
+    ["720p/e1", new Set([0, 1])],
+    ["240p/e1", new Set([0])],
+  ]);
+  assert.equal(lackingChunkCount(state), 3);
+  assert.equal(lackingChunkCount({ ...state, committed }), 2);
 });
 
 const astray = (state: VideoState) => rungsAstray(state).map(({ record }) => record.renditionId);

@@ -1,7 +1,7 @@
 import type { VideoRenditionRecord } from "../catalog/video-record.ts";
 import type { StatusChange } from "../catalog/video-repository.ts";
 import type { NewJob } from "../jobs/job-queue.ts";
-import { audioJob, encodeJob, type JobTarget, prepareJob, repackageJob, textJob } from "./video-jobs.ts";
+import { audioJob, encodeJob, type JobTarget, openingJob, prepareJob, repackageJob, textJob } from "./video-jobs.ts";
 import {
   committedOf,
   hasItsBorders,
@@ -48,13 +48,23 @@ function copyJobs(state: VideoState): readonly NewJob[] {
 }
 
 function encodeJobs(state: VideoState): readonly NewJob[] {
+  const { videoId } = state.video;
   return encodableChunks(state).flatMap((index) => {
     const lacking = rungsLacking(state, index);
     const groups = index === 0 && !videoCopyOf(state) ? byHaste(lacking) : [lacking];
     return groups
-      .filter((targets) => targets.length > 0)
-      .map((targets) => encodeJob(state.video.videoId, index, targets.map(targetOf)));
+      .filter((rungs) => rungs.length > 0)
+      .map((rungs, place) => {
+        const targets = rungs.map(targetOf);
+        const opens = index === 0 && place === 0 && !hasPicture(state);
+        return opens ? openingJob(videoId, targets) : encodeJob(videoId, index, targets);
+      });
   });
+}
+
+/** Whether there is anything to be seen of it. */
+function hasPicture(state: VideoState): boolean {
+  return videoCopyOf(state) !== undefined || mainRenditions(state).some(({ record }) => hasBegun(state, record));
 }
 
 /** Larger ones take longer than people like to wait for a first picture. */
@@ -73,6 +83,11 @@ function encodableChunks(state: VideoState): readonly number[] {
   const copy = videoCopyOf(state);
   if (copy) return [...committedOf(state, copy.record)].sort((a, b) => a - b);
   return Array.from({ length: state.plan?.chunkCount ?? 0 }, (_, index) => index);
+}
+
+/** How many chunks can be encoded now and are not there. */
+export function lackingChunkCount(state: VideoState): number {
+  return encodableChunks(state).filter((index) => rungsLacking(state, index).length > 0).length;
 }
 
 /** Encoded video that has no chunk of this index. */

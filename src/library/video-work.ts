@@ -6,6 +6,7 @@ import { failureOf } from "../jobs/job-failure.ts";
 import type { JobAttempt, JobHandler } from "../jobs/job-queue.ts";
 import { VIDEO_TIMESCALE } from "../media/timebase.ts";
 import { ChunkPublisher, NoLongerWanted } from "./chunk-publisher.ts";
+import { chunkCoreCount, type EncodeCores, openingCoreCount } from "./encode-cores.ts";
 import { makeAudio } from "./make/audio.ts";
 import type { MadeChunk, MakeProgress, MakeTools, RepackageOutcome, SegmentRule } from "./make/contract.ts";
 import { repackage } from "./make/repackage.ts";
@@ -19,12 +20,18 @@ import { prepareVideo, type VideoPreparationOptions } from "./video-preparation.
 import { isUnsettled, type PlannedRendition, type VideoState, videoCopyOf } from "./video-records.ts";
 import type { VideoRoad } from "./video-road.ts";
 import { sourceKeyOf, timedSource, withSource } from "./video-source.ts";
-import { rungsAstray, rungsLacking } from "./video-steps.ts";
+import { lackingChunkCount, rungsAstray, rungsLacking } from "./video-steps.ts";
+
+/** Behind live encodes, which step back by 5, and before whatever else is made of stored media: seven times a chunk's share. */
+const OPENING_NICENESS = 10;
+/** Behind everything. */
+const CHUNK_NICENESS = 19;
 
 export interface VideoWorkOptions extends VideoPreparationOptions {
   readonly videos: VideoRepository;
   readonly road: VideoRoad;
   readonly tools: MakeTools;
+  readonly cores: EncodeCores;
   readonly log: Logger;
 }
 
@@ -44,6 +51,7 @@ export class VideoWork {
     this.handlers = {
       "video.prepare": this.#handler("video.prepare", (...given) => this.#prepare(...given)),
       "video.repackage": this.#handler("video.repackage", (...given) => this.#repackage(...given)),
+      "video.opening": this.#handler("video.opening", (...given) => this.#open(...given)),
       "video.encode": this.#handler("video.encode", (...given) => this.#encode(...given)),
       "video.audio": this.#handler("video.audio", (...given) => this.#audio(...given)),
       "video.text": this.#handler("video.text", (...given) => this.#text(...given)),
@@ -158,8 +166,27 @@ export class VideoWork {
     await road.advance(state.video.videoId);
   }
 
-  async #encode(data: VideoJobData<"video.encode">, attempt: JobAttempt, state: VideoState): Promise<void> {
-    const { tools, road } = this.#options;
+  #open(data: VideoJobData<"video.opening">, attempt: JobAttempt, state: VideoState): Promise<void> {
+    const { tools, cores } = this.#options;
+    const program = { ...tools.program, niceness: OPENING_NICENESS };
+    const allCores = { ...tools, program, coreCount: openingCoreCount(cores) };
+    return this.#makeChunk(allCores, { ...data, index: 0 }, attempt, state);
+  }
+
+  #encode(data: VideoJobData<"video.encode">, attempt: JobAttempt, state: VideoState): Promise<void> {
+    const { tools, cores } = this.#options;
+    const program = { ...tools.program, niceness: CHUNK_NICENESS };
+    const share = { ...tools, program, coreCount: chunkCoreCount(cores, lackingChunkCount(state)) };
+    return this.#makeChunk(share, data, attempt, state);
+  }
+
+  async #makeChunk(
+    tools: MakeTools,
+    data: VideoJobData<"video.encode">,
+    attempt: JobAttempt,
+    state: VideoState,
+  ): Promise<void> {
+    const { road } = this.#options;
     const { videoId, index } = data;
     const { plan, media } = state;
     const targets = rungsLacking(state, index).filter(({ record }) => isNamed(record, data.targets));

@@ -94,6 +94,7 @@ export class TestLibrary {
       videos: catalog.videos,
       jobs,
       tools: { program, store: watch?.(store) ?? store, clock, logger: log, coreCount: 2, preset: "ultrafast" },
+      cores: { coreCount: 2, encodesAtOnce: 2 },
       ffprobe: { program: await programAt("ffprobe"), clock: systemClock },
       limits: { ...LIMITS, ...limits },
       planning: { ...PLANNING, ...planning },

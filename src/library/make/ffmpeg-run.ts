@@ -5,8 +5,6 @@ import type { MakeProgress, MakeTools, SourceAccess } from "./contract.ts";
 import { readProgress } from "./progress-report.ts";
 import { StallWatch } from "./stall-watch.ts";
 
-/** Stored media is made behind everything else that the machine does. */
-const NICENESS = 15;
 /** Without a sign of life for so long, ffmpeg is taken to hang: it reports once a second while it works. */
 const STALL_LIMIT_MS = 120_000;
 /** No one allocation of ffmpeg may be larger: a file that claims an hour of silence must not take the memory for it. */
@@ -37,7 +35,7 @@ export async function runFfmpeg(tools: MakeTools, run: FfmpegRun): Promise<void>
   const { feeds = [] } = run;
   const inputCount = Math.max(1, feeds.length);
   const child = new FfmpegProcess({
-    program: { ...tools.program, niceness: NICENESS },
+    program: tools.program,
     arguments: [...globalArguments(inputCount + run.readers.length + 2), ...run.arguments],
     inputCount,
     outputCount: run.readers.length + 1,

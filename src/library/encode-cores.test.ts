@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { chunkCoreCount, openingCoreCount } from "./encode-cores.ts";
+
+test("an encode has a core of its own while there are chunks for all of them, and the free ones at the end", () => {
+  const cores = { coreCount: 8, encodesAtOnce: 8 };
+  assert.deepEqual(
+    [500, 8, 4, 3, 2, 1, 0].map((lacking) => chunkCoreCount(cores, lacking)),
+    [1, 1, 2, 3, 4, 8, 8],
+  );
+});
+
+test("fewer encodes at once than cores share all of them", () => {
+  assert.equal(chunkCoreCount({ coreCount: 8, encodesAtOnce: 3 }, 500), 3);
+  assert.equal(chunkCoreCount({ coreCount: 2, encodesAtOnce: 4 }, 500), 1);
+});
+
+test("what a video opens with has all cores, up to what threads are good for", () => {
+  assert.equal(openingCoreCount({ coreCount: 2, encodesAtOnce: 2 }), 2);
+  assert.equal(openingCoreCount({ coreCount: 64, encodesAtOnce: 64 }), 16);
+  assert.equal(chunkCoreCount({ coreCount: 64, encodesAtOnce: 64 }, 1), 16);
+});
