@@ -132,8 +132,8 @@ describe("on PostgreSQL, Redis and S3", () => {
       chunks.map(({ index }) => index),
       [...chunks.keys()],
     );
-    // The name of an attempt begins with its number and its worker.
-    const makers = new Set(chunks.map(({ keyPrefix }) => /\/\d+-([0-9a-f-]{36})/.exec(keyPrefix)?.[1]));
+    // The name of an attempt begins with its number and its worker; what a video opens with has workers of its own.
+    const makers = new Set(chunks.slice(1).map(({ keyPrefix }) => /\/\d+-([0-9a-f-]{36})/.exec(keyPrefix)?.[1]));
     assert.equal(makers.size, 2, [...makers].join());
   });
 

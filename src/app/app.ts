@@ -310,7 +310,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   library.start();
   building.defer(() => library.close());
   const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
-  if (worksHere) takeJobs({ jobs, handlers, concurrency: encodeCores(config).encodesAtOnce, isLiveBehind });
+  if (worksHere) takeJobs({ jobs, handlers, cores: encodeCores(config), isLiveBehind });
   else if (await mayHaveWork(config, jobs)) ensureWorker();
 
   const running = building.move();

@@ -10,6 +10,8 @@ import type { Config } from "./settings.ts";
 
 /** Live encodes step back by 5: what viewers wait for now goes before what is stored. */
 const STORED_NICENESS = 15;
+/** Who uploads waits for what it says. */
+const PROBE_NICENESS = 5;
 /** For what is made beside the renditions. */
 const SMALL_CORE_COUNT = 2;
 
@@ -38,7 +40,7 @@ export function openLibrary(options: OpenLibraryOptions): Library {
     jobs,
     tools: { program: stored, store, clock, logger: log, coreCount, preset: video.preset },
     cores,
-    ffprobe: { program: { ...stored, path: ffprobePath }, clock },
+    ffprobe: { program: { ...program, path: ffprobePath, niceness: PROBE_NICENESS }, clock },
     limits: {
       maxDurationMs: video.maxDurationMs,
       maxPictureSide: video.maxPictureSide,

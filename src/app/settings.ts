@@ -59,7 +59,7 @@ const SETTINGS = {
       doc: "The server starts a worker beside it as soon as there is work. `false` leaves all work to workers that are started with `npm start -- worker`.",
     }),
     concurrency: count(0, 0, 256, {
-      doc: "Chunks that a worker encodes at once; 0 is one for each processor core of the machine. Fewer need less memory.",
+      doc: "Chunks that a worker encodes at once; 0 is one for each processor core of the machine. Fewer need less memory. What videos open with is encoded beside them.",
     }),
     leaseMs: durationMs("15s", "2s", "10min", {
       doc: "A worker that has not been heard of for so long has lost its jobs, and another takes them over.",

@@ -24,7 +24,7 @@ test("begins no encode while live is behind, and all else", LIMIT, async (t) => 
     "video.text",
   ];
   const handlers = Object.fromEntries(kinds.map((kind) => [kind, handler]));
-  takeJobs({ jobs: queue, handlers, concurrency: 2, isLiveBehind: () => isBehind });
+  takeJobs({ jobs: queue, handlers, cores: { coreCount: 2, encodesAtOnce: 2 }, isLiveBehind: () => isBehind });
   for (const kind of kinds) await queue.add({ kind, data: {} });
   const untilDone = async (count: number) => {
     while ((await queue.counts()).completed < count) await delay(20);
@@ -48,7 +48,7 @@ for (const [what, kind] of [
       "video.encode": () => made.then(() => undefined),
       [kind]: async () => void resolve(),
     };
-    takeJobs({ jobs: queue, handlers, concurrency: 1, isLiveBehind: () => false });
+    takeJobs({ jobs: queue, handlers, cores: { coreCount: 2, encodesAtOnce: 1 }, isLiveBehind: () => false });
     await queue.add({ kind: "video.encode", data: {} });
     await queue.add({ kind, data: {} });
     await made;

@@ -5,6 +5,7 @@ import { DomainError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { Database } from "../database/database.ts";
 import type { JobHandler, JobQueue } from "../jobs/job-queue.ts";
+import type { EncodeCores } from "../library/encode-cores.ts";
 import { askFfmpeg, findFfprobe } from "./ask-ffmpeg.ts";
 import { makeDataDir } from "./data-dir.ts";
 import { encodeCores } from "./encode-cores.ts";
@@ -69,9 +70,9 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
   const library = openLibrary({ config, videos, jobs, store, program, ffprobePath, clock, log });
   const imports = openImports({ config, library, videos, jobs, store, clock, log });
   const handlers = tellEnds({ ...library.handlers, ...imports.handlers }, onJobEnd, clock);
-  const { encodesAtOnce } = encodeCores(config);
-  takeJobs({ jobs, handlers, concurrency: encodesAtOnce, isLiveBehind });
-  log.info({ kinds: Object.keys(handlers), concurrency: encodesAtOnce }, "worker started");
+  const cores = encodeCores(config);
+  takeJobs({ jobs, handlers, cores, isLiveBehind });
+  log.info({ kinds: Object.keys(handlers), concurrency: cores.encodesAtOnce }, "worker started");
 
   const running = building.move();
   return {
@@ -85,19 +86,19 @@ export async function startWorker(options: WorkerAppOptions): Promise<WorkerApp>
 interface TakeJobsOptions {
   readonly jobs: JobQueue;
   readonly handlers: Readonly<Record<string, JobHandler>>;
-  readonly concurrency: number;
+  readonly cores: EncodeCores;
   readonly isLiveBehind: () => boolean;
 }
 
-/** Takes jobs of all lanes, here, until the queue is closed; `concurrency` is for those that are configured. */
-export function takeJobs({ jobs, handlers, concurrency, isLiveBehind }: TakeJobsOptions): void {
+/** Takes jobs of all lanes, here, until the queue is closed. */
+export function takeJobs({ jobs, handlers, cores, isLiveBehind }: TakeJobsOptions): void {
   const accepts = () => !isLiveBehind();
   for (const [name, lane] of Object.entries(LANES)) {
     const own = Object.entries(handlers).filter(([kind]) => JOB_LANES.of(kind) === name);
     if (own.length === 0) continue;
     jobs.work({
       handlers: Object.fromEntries(own),
-      concurrency: lane.concurrency ?? concurrency,
+      concurrency: lane.concurrency(cores),
       ...(lane.standsBackForLive && { accepts }),
     });
   }

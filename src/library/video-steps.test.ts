@@ -65,7 +65,12 @@ test("a large quality that is made alone is one job", () => {
 test("a video of which there is something to be seen has been opened", () => {
   const state = encoded("720p", "240p");
   assert.deepEqual(encodes({ ...state, committed: new Map([["720p/e1", new Set([0])]]) })[0], [0, ["240p"]]);
-  assert.deepEqual(encodes(besideCopy("working", null)).flat().includes("opening"), false);
+  const lacking = (copyStatus: RenditionStatus, rungChunkCount: number | null) => {
+    const state = besideCopy(copyStatus, rungChunkCount);
+    return { ...state, committed: new Map([...state.committed].filter(([key]) => key === "source/c1")) };
+  };
+  assert.deepEqual(encodes(lacking("working", null)).at(-2), [0, ["720p"]]);
+  assert.deepEqual(encodes(lacking("errored", 1)), [["opening", ["720p"]]], "a copy that was given up does not go on");
 });
 
 test("chunks are lacking where any quality of them is", () => {

@@ -62,9 +62,9 @@ function encodeJobs(state: VideoState): readonly NewJob[] {
   });
 }
 
-/** Whether there is anything to be seen of it. */
+/** Whether there is anything to be seen of it that goes on. */
 function hasPicture(state: VideoState): boolean {
-  return videoCopyOf(state) !== undefined || mainRenditions(state).some(({ record }) => hasBegun(state, record));
+  return mainRenditions(state).some(({ record }) => record.status !== "errored" && hasBegun(state, record));
 }
 
 /** Larger ones take longer than people like to wait for a first picture. */

@@ -45,6 +45,8 @@ type Work<Kind extends VideoJobKind> = (
 export class VideoWork {
   readonly #options: VideoWorkOptions;
   readonly handlers: Readonly<Record<string, JobHandler>>;
+  /** Chunks that are being encoded here, of whatever video. */
+  #encodeCount = 0;
 
   constructor(options: VideoWorkOptions) {
     this.#options = options;
@@ -173,11 +175,16 @@ export class VideoWork {
     return this.#makeChunk(allCores, { ...data, index: 0 }, attempt, state);
   }
 
-  #encode(data: VideoJobData<"video.encode">, attempt: JobAttempt, state: VideoState): Promise<void> {
+  async #encode(data: VideoJobData<"video.encode">, attempt: JobAttempt, state: VideoState): Promise<void> {
     const { tools, cores } = this.#options;
     const program = { ...tools.program, niceness: CHUNK_NICENESS };
-    const share = { ...tools, program, coreCount: chunkCoreCount(cores, lackingChunkCount(state)) };
-    return this.#makeChunk(share, data, attempt, state);
+    this.#encodeCount += 1;
+    try {
+      const coreCount = chunkCoreCount(cores, Math.max(this.#encodeCount, lackingChunkCount(state)));
+      await this.#makeChunk({ ...tools, program, coreCount }, data, attempt, state);
+    } finally {
+      this.#encodeCount -= 1;
+    }
   }
 
   async #makeChunk(
