@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Headwater, soon, startHeadwater, type TestStream } from "./support/headwater.ts";
+import { type Headwater, soon, startHeadwater } from "./support/headwater.ts";
 import type { LogLine } from "./support/logged-process.ts";
 import {
   encodeFile,
@@ -104,7 +104,7 @@ describe("which rungs there are", { concurrency: 2 }, () => {
   test("none when the stream wants no transcoding", async () => {
     const { presentation, stream } = await broadcast({ seconds: 3 }, { reconnect_window_ms: 0, transcode: false });
     assert.deepEqual(idsOf(presentation), ["audio_source", "source"]);
-    assert.deepEqual(encodersOf(stream), []);
+    assert.deepEqual(stream.encoderPids, []);
   });
 
   test("those that are named, and no larger than the source", async () => {
@@ -155,7 +155,7 @@ describe("an encoder that dies", () => {
     await using publisher = publishWithFfmpeg(stream.publishUrl, { ...SOURCE, gopFrames: 50 });
     await stream.untilIt(({ state, renditions }) => state === "live" && renditions.some(isLowest), soon());
     for (let killed = 1; killed <= 3; killed++) {
-      const pid = await untilEncoder(stream, killed);
+      const pid = await stream.untilEncoder(killed, soon());
       process.kill(pid, "SIGKILL");
       const died = await server.untilLogged((line) => isEncoderDeath(line) && line.pid === pid, soon());
       assert.match(String(died.reason), /SIGKILL/);
@@ -187,28 +187,16 @@ describe("an encoder that dies", () => {
     const stream = await doomed.createStream(BODY);
     await using publisher = publishWithFfmpeg(stream.publishUrl, SOURCE);
     await stream.until("live", soon());
-    const { pid } = await doomed.untilLogged(isEncoderStart, soon());
-    assert.equal(await isRunning(Number(pid)), true);
+    const pid = await stream.untilEncoder(1, soon());
+    assert.equal(await isRunning(pid), true);
     await doomed.stop("SIGKILL");
-    await untilGone(Number(pid), soon());
+    await untilGone(pid, soon());
     await publisher.stop("SIGKILL");
   });
 });
 
-const isEncoderStart = (line: LogLine) => line.msg === "ladder encoder started";
-
-function encodersOf(stream: TestStream): LogLine[] {
-  return server.log.filter((line) => isEncoderStart(line) && line.streamId === stream.id);
-}
-
 const isEncoderDeath = (line: LogLine) => line.msg === "ladder encoder ended by itself";
 const isLowest = ({ id }: { id: string }) => id === "240p";
-
-/** Process id of the ffmpeg that was started as number `count`. */
-async function untilEncoder(stream: TestStream, count: number): Promise<number> {
-  const line = await server.untilLogged((each) => encodersOf(stream)[count - 1] === each, soon());
-  return Number(line.pid);
-}
 
 /** Two segments with media behind one without. */
 function isBackFromGap({ complete }: { complete: readonly { isGap: boolean }[] }): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { type Headwater, soon, startHeadwater, type TestStream } from "./support/headwater.ts";
+import { type Headwater, soon, startHeadwater } from "./support/headwater.ts";
 import { Players } from "./support/players/players.ts";
 import { publishWithFfmpeg } from "./support/publishers.ts";
 import { untilPlaylist } from "./support/readers.ts";
@@ -46,10 +46,7 @@ test("DASH players go on when a rung leaves its Period for a while and joins it 
   const handles = [await players.playDash(stream.dashUrl), await players.playShaka(stream.dashUrl)];
   for (const handle of handles) await handle.until(({ decodedFrames }) => decodedFrames > 50, soon(180));
   // The first times it is back within a segment.
-  for (let killed = 0; killed < 3; killed++) {
-    await server.untilLogged(() => encoderPids(stream).length > killed, soon());
-    process.kill(encoderPids(stream)[killed] ?? 0, "SIGKILL");
-  }
+  for (let count = 1; count <= 3; count++) process.kill(await stream.untilEncoder(count, soon()), "SIGKILL");
   await untilPlaylist(stream.hlsUrl, "240p", ({ complete }) => hasJoinedAgain(complete), soon());
   const goals = handles.map(({ report }) => report.decodedFrames + 100);
   for (const [index, handle] of handles.entries()) {
@@ -58,11 +55,6 @@ test("DASH players go on when a rung leaves its Period for a while and joins it 
   }
   await publisher.stop();
 });
-
-function encoderPids(stream: TestStream): number[] {
-  const started = server.log.filter(({ msg, streamId }) => msg === "ladder encoder started" && streamId === stream.id);
-  return started.map(({ pid }) => Number(pid));
-}
 
 /** Two segments behind a gap. */
 function hasJoinedAgain(complete: readonly { isGap: boolean }[]): boolean {

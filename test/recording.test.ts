@@ -89,17 +89,12 @@ function untilRecorded(video: VideoBody, count: number): Promise<unknown> {
 const hashesOf = ({ segments }: ReadRendition) =>
   segments.filter(({ isGap }) => !isGap).map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
 
-/** Every segment that viewers got is in the recording, byte for byte, and nothing else. */
 /** dash.js stays on the lowest quality while there is one. */
 const LOWEST = {
   streaming: { abr: { autoSwitchBitrate: { video: false, audio: false }, initialBitrate: { video: 1, audio: 1 } } },
 };
 
-function encodersOf(server: Headwater, stream: TestStream): number[] {
-  const started = server.log.filter(({ msg, streamId }) => msg === "ladder encoder started" && streamId === stream.id);
-  return started.map(({ pid }) => Number(pid));
-}
-
+/** Every segment that viewers got is in the recording, byte for byte, and nothing else. */
 function assertSameMedia(recorded: ReadPresentation, live: ReadPresentation): void {
   assert.deepEqual([...recorded.renditions.keys()].sort(), [...live.renditions.keys()].sort());
   for (const [id, { segments }] of recorded.renditions) {
@@ -180,10 +175,7 @@ describe("a broadcast is recorded", { concurrency: 3 }, () => {
     await untilRecorded(begun, 1);
     const handle = await players.playDash(begun.dash_url, { config: LOWEST });
     // The first times it is back within a segment.
-    for (let count = 1; count <= 3; count++) {
-      await server.untilLogged(() => encodersOf(server, stream).length >= count, soon());
-      process.kill(encodersOf(server, stream)[count - 1] ?? 0, "SIGKILL");
-    }
+    for (let count = 1; count <= 3; count++) process.kill(await stream.untilEncoder(count, soon()), "SIGKILL");
     await publisher.ended;
     const ready = await untilStatus(server, begun.video_id, "ready");
     const [recorded, live] = [await readEnded(ready.hls_url, soon()), await readEnded(stream.hlsUrl, soon())];

@@ -262,4 +262,17 @@ export class TestStream {
   untilIt(accept: (stream: StreamBody) => boolean, signal: AbortSignal): Promise<StreamBody> {
     return this.#server.untilStream(this.id, accept, signal);
   }
+
+  /** Process ids of the encoders that its rungs have had, as they were started. */
+  get encoderPids(): readonly number[] {
+    return this.#server.log
+      .filter(({ msg, streamId }) => msg === "ladder encoder started" && streamId === this.id)
+      .map(({ pid }) => Number(pid));
+  }
+
+  /** Resolves with the process id of the encoder that was started as number `count`, from 1. */
+  async untilEncoder(count: number, signal: AbortSignal): Promise<number> {
+    await this.#server.untilLogged(() => this.encoderPids.length >= count, signal);
+    return this.encoderPids[count - 1] ?? Number.NaN;
+  }
 }
