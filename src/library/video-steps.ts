@@ -68,13 +68,11 @@ function hasPicture(state: VideoState): boolean {
 }
 
 /** Larger ones take longer than people like to wait for a first picture. */
-const HASTY_PIXELS = 1920 * 1080;
+const MOST_HASTY_PIXELS = 1280 * 720;
 
-/** What a video can begin with, and what follows at once: decoding the first segment twice is little, waiting for 2160p is not. */
+/** What a video can begin with, and what follows at once: decoding the first segment twice is little, waiting for 1080p is not. */
 function byHaste(lacking: readonly Made<"video", "encode">[]): readonly (readonly Made<"video", "encode">[])[] {
-  const isHasty = ({ spec }: Made<"video", "encode">) => spec.width * spec.height < HASTY_PIXELS;
-  const isLarge = ({ spec }: Made<"video", "encode">) => spec.width * spec.height > HASTY_PIXELS;
-  if (!lacking.some(isLarge)) return [lacking];
+  const isHasty = ({ spec }: Made<"video", "encode">) => spec.width * spec.height <= MOST_HASTY_PIXELS;
   return [lacking.filter(isHasty), lacking.filter((rendition) => !isHasty(rendition))];
 }
 
