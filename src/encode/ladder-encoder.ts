@@ -56,8 +56,8 @@ export interface LadderHealth {
 
 const BEHIND_AFTER_MS = 10_000;
 const MAX_QUEUE_BYTES = 16 * 1024 * 1024;
-/** What an encoder still holds at the end of a period gets this long to come out. */
-const DRAIN_LIMIT_MS = 2_000;
+/** What an encoder still holds at the end of a period gets this long to come out: a machine that is busy is seconds behind. */
+const DRAIN_LIMIT_MS = 4_000;
 /** While more than these still end, none is started: a clock that jumps at every key frame starts them faster than that. */
 const MAX_DRAINING_COUNT = 2;
 const SAY_EVERY_MS = 1_000;
