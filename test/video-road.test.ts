@@ -120,8 +120,6 @@ function refuseRestOfSource({ store, catalog }: TestLibrary, videoId: VideoId): 
   };
 }
 
-/** Two workers on the same records: nothing is published twice, nothing is left over. */
-
 /** Of each ffmpeg that this process has running: how far it steps back, and how many threads decode in it. */
 async function encodersRunning(): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));

@@ -12,8 +12,8 @@ import type { Config } from "./settings.ts";
 const STORED_NICENESS = 15;
 /** Who uploads waits for what it says. */
 const PROBE_NICENESS = 5;
-/** For what is made beside the renditions. */
-const SMALL_CORE_COUNT = 2;
+/** What is made beside the renditions is small: it leaves the cores to them. */
+const ARTIFACT_CORE_COUNT = 2;
 
 export interface OpenLibraryOptions {
   readonly config: Config;
@@ -34,7 +34,7 @@ export function openLibrary(options: OpenLibraryOptions): Library {
   const { video } = config;
   const cores = encodeCores(config);
   const stored = { ...program, niceness: STORED_NICENESS };
-  const coreCount = Math.min(SMALL_CORE_COUNT, cores.coreCount);
+  const coreCount = Math.min(ARTIFACT_CORE_COUNT, cores.coreCount);
   return new Library({
     videos,
     jobs,
